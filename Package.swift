@@ -37,11 +37,12 @@ let package = Package(
 
         // Libraries that know nothing of tasks and users.
         .target(name: "HTTP", swiftSettings: pure),
-        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP"], swiftSettings: wraps),
+        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
-        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
-        .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
+        .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
