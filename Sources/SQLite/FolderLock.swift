@@ -19,7 +19,8 @@ package final class FolderLock: Sendable {
     ///   itself would drop SQLite's own locks.
     package init(besides path: String, patience: Duration) throws(Failure) {
         let lockPath = path + ".lock"
-        descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        // Assigned to the property at the end: a class whose properties are all set runs `deinit` when `init` throws.
+        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw .inaccessible(path: lockPath, reason: String(cString: strerror(errno)))
         }
@@ -41,6 +42,7 @@ package final class FolderLock: Sendable {
         let text = "\(getpid())\n"
         ftruncate(descriptor, 0)
         pwrite(descriptor, text, text.utf8.count, 0)
+        self.descriptor = descriptor
     }
 
     deinit {
