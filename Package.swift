@@ -27,10 +27,11 @@ let package = Package(
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging"],
-            resources: [.embedInCode("Resources")],
+            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Pages"],
             swiftSettings: pure
         ),
+        .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
+        .target(name: "CPages", exclude: ["Files"]),
         .target(name: "Storage", dependencies: ["Domain", "SQLite"], swiftSettings: pure),
         .target(name: "Domain", swiftSettings: pure),
         .target(name: "Schema", dependencies: ["SQLite"], swiftSettings: pure),

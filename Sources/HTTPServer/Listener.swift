@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import HTTP
 
 /// A server that could not start.
 package struct ListenError: Error, CustomStringConvertible {

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import HTTP
 internal import Synchronization
 internal import Threads
 

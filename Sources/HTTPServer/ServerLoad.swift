@@ -1,3 +1,4 @@
+internal import HTTP
 internal import Synchronization
 
 /// What all loops together carry, and the bounds on it.

@@ -17,6 +17,11 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
         self.sql = sql
     }
 
+    /// What a row holds is not what its table promises.
+    package static func unreadable(_ what: String) -> SQLiteError {
+        SQLiteError(code: SQLITE_MISMATCH, message: what, sql: nil)
+    }
+
     private var primary: Int32 { code & 0xFF }
 
     /// A UNIQUE, CHECK, NOT NULL or foreign key rule said no: the statement is at fault, not the database.

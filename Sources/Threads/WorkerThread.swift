@@ -26,6 +26,11 @@ package struct WorkerThread: ~Copyable {
         pthread_join(thread, nil)
     }
 
+    /// Lets the thread end by itself, unobserved.
+    package consuming func detach() {
+        pthread_detach(thread)
+    }
+
     /// A function, not a closure: formed in isolated code, a closure would trap on the other thread.
     fileprivate static func run(_ work: UnsafeMutableRawPointer) {
         Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()

@@ -1,14 +1,16 @@
-package import HTTP
-package import Threads
-
 /// What a request came with besides its bytes.
 package struct RequestContext: Sendable {
     package let peer: PeerAddress
     /// When the last byte of the request was there, on the clock that only goes forward.
-    package let receivedAt: MonotonicTime
+    package let receivedAt: ContinuousClock.Instant
+
+    package init(peer: PeerAddress, receivedAt: ContinuousClock.Instant) {
+        self.peer = peer
+        self.receivedAt = receivedAt
+    }
 }
 
-/// What the server serves; it knows no route.
+/// What a server serves; the server knows no route.
 ///
 /// All calls come on the loop that owns the connection, and that loop is the executor the handler stays on: whatever
 /// does not suspend is done before the next connection's turn.
@@ -22,16 +24,4 @@ package protocol Handler: Sendable {
     ///
     /// - Parameter head: The request's head, if it came that far.
     func refuse(_ refusal: Refusal, context: RequestContext) -> Response
-}
-
-/// What else a program does on the server's threads.
-package struct LoopHooks: Sendable {
-    /// On each loop's thread, before it serves.
-    package var starts: @Sendable (EventLoop) -> Void = { _ in }
-    /// On a loop's thread, when nothing more can be done at once.
-    package var turnEnds: @Sendable () -> Void = {}
-    /// On a loop's thread, after it has served.
-    package var stops: @Sendable () -> Void = {}
-
-    package init() {}
 }
