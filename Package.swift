@@ -41,10 +41,12 @@ let package = Package(
         .target(name: "JSON", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
-        .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "CLI", swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
     ]
 )
