@@ -3,22 +3,12 @@
 /// Options are inherited: those of a command work in its subcommands too, before or after their names. `parent:child`
 /// is understood wherever `parent child` is, so the old colon forms need no aliases.
 package struct Command: Sendable {
-    package struct Example: Sendable {
-        package let line: String
-        package let explanation: String
-
-        package init(_ line: String, _ explanation: String) {
-            self.line = line
-            self.explanation = explanation
-        }
-    }
-
     package let name: String
     package let aliases: [String]
     /// One line, for lists of commands.
     package let summary: String
     package let discussion: String
-    package let examples: [Example]
+    package let examples: [(line: String, explanation: String)]
     package let options: [Option]
     package let positionals: [Positional]
     package let subcommands: [Command]
@@ -30,7 +20,7 @@ package struct Command: Sendable {
         aliases: [String] = [],
         summary: String,
         discussion: String = "",
-        examples: [Example] = [],
+        examples: [(line: String, explanation: String)] = [],
         options: [Option] = [],
         positionals: [Positional] = [],
         subcommands: [Command] = [],

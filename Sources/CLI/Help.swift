@@ -68,12 +68,14 @@ private struct HelpPage {
         switch option.kind {
         case .flag: label += option.label
         case .toggle: label += "--[no-]\(option.name)"
-        case .value(let placeholder): label += "\(option.label) \(placeholder)"
+        case .value(let placeholder, _): label += "\(option.label) \(placeholder)"
         }
         var text = option.help + (option.isRepeatable ? " Can be repeated." : "")
         text += notes(choices: option.completion.choices)
-        if !option.environment.isEmpty { text += " [env: \(option.environment.joined(separator: ", "))]" }
-        if let value = option.defaultValue, option.kind != .flag, !option.isSecret { text += " [default: \(value)]" }
+        if !option.environment.isEmpty { text += " [env:\u{A0}\(option.environment.joined(separator: ", "))]" }
+        if let value = option.defaultValue, option.kind != .flag, !option.isSecret {
+            text += " [default:\u{A0}\(value)]"
+        }
         return (label, text)
     }
 
@@ -87,23 +89,23 @@ private struct HelpPage {
         let column = rows.map(\.label.displayWidth).filter { $0 <= labelWidthMax }.max() ?? 0
         return rows.map { row in
             let text = wrapped(row.text, indent: column + 4)
-            let label = "  " + style.bold(row.label.padded(to: column)) + "  "
-            return row.label.displayWidth > column ? "\(label)\n\(text)" : label + text.dropFirst(column + 4)
+            guard row.label.displayWidth <= column else { return "  \(style.bold(row.label))\n\(text)" }
+            return "  " + style.bold(row.label.padded(to: column)) + "  " + text.dropFirst(column + 4)
         }
     }
 
-    /// Breaks lines between words; a word longer than a line stays whole.
+    /// Breaks lines at spaces that are not U+00A0; a word longer than a line stays whole.
     private func wrapped(_ text: String, indent: Int = 0) -> String {
         let margin = String(repeating: " ", count: indent)
         var lines: [String] = []
         var line = ""
-        for word in text.split(whereSeparator: \.isWhitespace) {
+        for word in text.split(whereSeparator: { $0 == " " || $0.isNewline }) {
             if !line.isEmpty, indent + line.displayWidth + 1 + String(word).displayWidth > width {
                 lines.append(line)
                 line = ""
             }
             line += (line.isEmpty ? "" : " ") + word
         }
-        return (lines + [line]).map { margin + $0 }.joined(separator: "\n")
+        return (lines + [line]).map { margin + $0 }.joined(separator: "\n").replacing("\u{A0}", with: " ")
     }
 }

@@ -56,7 +56,7 @@ package struct Invocation: Sendable {
 
     /// Wrong use that only the command can see, such as two options that exclude each other.
     package func usageError(_ message: String, hint: String? = nil) -> UsageError {
-        UsageError(message, hint: hint, command: path.words)
+        UsageError(message: message, hint: hint, command: path.words)
     }
 
     /// The effective options and where each came from, for people who ask "why is it so"; secrets are masked.

@@ -6,85 +6,39 @@ package struct Option: Sendable {
         /// Off unless given.
         case flag
         /// `--name` turns it on, `--no-name` off.
-        case toggle
-        case value(placeholder: String)
+        case toggle(default: Bool)
+        case value(_ placeholder: String, default: String? = nil)
     }
 
+    package static let help = Option("help", .flag, aliases: ["h"], help: "Show help and exit.")
+    package static let version = Option("version", .flag, help: "Show the version and exit.")
+
     package let name: String
+    package let kind: Kind
     /// Other names: `o` for `-o`, or what an option was called before.
     package let aliases: [String]
-    package let kind: Kind
     /// Variables that are read when the option is absent; the first that is set and not empty wins.
     package let environment: [String]
-    package let defaultValue: String?
     package let isRepeatable: Bool
     /// Its value is never shown, neither in a report nor in an error.
     package let isSecret: Bool
     package let completion: Completion
     package let help: String
 
-    package static func flag(
-        _ name: String,
-        aliases: [String] = [],
-        environment: [String] = [],
-        help: String
-    ) -> Self {
-        Self(name, .flag, aliases, environment, defaultValue: "false", help: help)
-    }
-
-    package static func toggle(
-        _ name: String,
-        aliases: [String] = [],
-        environment: [String] = [],
-        default isOn: Bool,
-        help: String
-    ) -> Self {
-        Self(name, .toggle, aliases, environment, defaultValue: String(isOn), help: help)
-    }
-
-    package static func value(
-        _ name: String,
-        _ placeholder: String,
-        aliases: [String] = [],
-        environment: [String] = [],
-        default defaultValue: String? = nil,
-        isRepeatable: Bool = false,
-        isSecret: Bool = false,
-        completion: Completion = .none,
-        help: String
-    ) -> Self {
-        Self(
-            name,
-            .value(placeholder: placeholder),
-            aliases,
-            environment,
-            defaultValue: defaultValue,
-            isRepeatable: isRepeatable,
-            isSecret: isSecret,
-            completion: completion,
-            help: help
-        )
-    }
-
-    package static let help = flag("help", aliases: ["h"], help: "Show help and exit.")
-    package static let version = flag("version", help: "Show the version and exit.")
-
-    private init(
+    package init(
         _ name: String,
         _ kind: Kind,
-        _ aliases: [String],
-        _ environment: [String],
-        defaultValue: String?,
+        aliases: [String] = [],
+        environment: [String] = [],
         isRepeatable: Bool = false,
         isSecret: Bool = false,
         completion: Completion = .none,
         help: String
     ) {
         self.name = name
-        self.aliases = aliases
         self.kind = kind
+        self.aliases = aliases
         self.environment = environment
-        self.defaultValue = defaultValue
         self.isRepeatable = isRepeatable
         self.isSecret = isSecret
         self.completion = completion
@@ -93,12 +47,22 @@ package struct Option: Sendable {
 
     var label: String { "--\(name)" }
     var takesValue: Bool { if case .value = kind { true } else { false } }
+    /// The name that turns a toggle off.
+    var negation: String? { if case .toggle = kind { "no-\(name)" } else { nil } }
     /// What may stand after the dashes.
-    var names: [String] { [name] + aliases + (kind == .toggle ? ["no-\(name)"] : []) }
+    var names: [String] { [name] + aliases + [negation].compactMap(\.self) }
+
+    var defaultValue: String? {
+        switch kind {
+        case .flag: "false"
+        case .toggle(let isOn): String(isOn)
+        case .value(_, let text): text
+        }
+    }
 
     /// The ways to write it that are worth showing: a lone letter with one dash, the rest with two.
     var spellings: [String] {
-        aliases.filter { $0.utf8.count == 1 }.map { "-\($0)" } + [label] + (kind == .toggle ? ["--no-\(name)"] : [])
+        aliases.filter { $0.utf8.count == 1 }.map { "-\($0)" } + [name, negation].compactMap(\.self).map { "--\($0)" }
     }
 }
 

@@ -107,7 +107,7 @@ private struct Parser {
                 )
             }
             value = rest.removeFirst()
-        } else if option.kind == .toggle, name == "no-\(option.name)" {
+        } else if name == option.negation {
             guard value == nil else { throw usageError("\(spelling) takes no value") }
             value = "false"
         }
@@ -125,8 +125,9 @@ private struct Parser {
             path = path.appending(command)
             return try option(named: name, spelling: spelling)
         }
-        let known = path.options + (path.leaf.defaultCommand?.options ?? [])
-        var hint = didYouMean("--\(name)", among: known.flatMap { $0.names.map { "--\($0)" } })
+        // A lone letter is one edit away from every other.
+        let known = (path.options + (path.leaf.defaultCommand?.options ?? [])).flatMap(\.names).filter { $0.count > 1 }
+        var hint = didYouMean("--\(name)", among: known.map { "--\($0)" })
         if path.leaf.declaresOption(name) { hint = "Options of a command come after its name." }
         throw usageError("\(path.words) has no option \(spelling.quoted)", hint: hint)
     }
@@ -183,6 +184,6 @@ private struct Parser {
     }
 
     private func usageError(_ message: String, hint: String? = nil) -> UsageError {
-        UsageError(message, hint: hint, command: path.words)
+        UsageError(message: message, hint: hint, command: path.words)
     }
 }

@@ -13,11 +13,7 @@ package struct Setting: Sendable, Equatable {
     let isSecret: Bool
     let command: String
 
-    /// The error that refuses this value, for rules that only the caller knows.
-    ///
-    /// - Parameters:
-    ///   - expected: What is allowed, to follow "must be".
-    ///   - hint: What to write instead.
+    /// The error that refuses this value, for rules that only the caller knows; `expected` follows "must be".
     package func refused(expected: String, hint: String? = nil) -> UsageError {
         let shown = isSecret ? "what was given" : text.quoted
         let name =
@@ -26,7 +22,7 @@ package struct Setting: Sendable, Equatable {
             case .environment(let variable): "environment variable \(variable)"
             case .defaultValue: "the default of \(label)"
             }
-        return UsageError("\(name) must be \(expected), not \(shown)", hint: hint, command: command)
+        return UsageError(message: "\(name) must be \(expected), not \(shown)", hint: hint, command: command)
     }
 
     package func integer(in range: ClosedRange<Int> = Int.min...Int.max) throws(UsageError) -> Int {

@@ -43,9 +43,7 @@ package struct Table: Sendable {
         return style.bold(line(header)) + "\n" + lines.map { line($0) + "\n" }.joined()
     }
 
-    /// An array with one object, on one line, for each row.
-    ///
-    /// - Parameter quote: Makes a JSON string of a text; the one part of JSON that takes care.
+    /// An array with one object, on one line, for each row; `quote` makes a JSON string of a text.
     package func json(quote: (String) -> String) -> String {
         let objects = rows.map { row in
             let members = zip(columns, row).map { column, cell in

@@ -5,12 +5,6 @@ package struct UsageError: Error, Equatable, CustomStringConvertible {
     /// The command as typed, `api serve`, whose help tells more.
     package let command: String
 
-    package init(_ message: String, hint: String? = nil, command: String) {
-        self.message = message
-        self.hint = hint
-        self.command = command
-    }
-
     package var description: String {
         "\(message)\n" + (hint.map { "\($0)\n" } ?? "") + "For help: \(command) --help"
     }

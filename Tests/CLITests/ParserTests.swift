@@ -95,6 +95,7 @@ struct ParserTests {
             ("serve --no-quiet", "shop serve has no option '--no-quiet'", nil, "shop serve"),
             ("serve ---port 1", "shop serve has no option '---port'", "Did you mean --port?", "shop serve"),
             ("--port 1 serve", "shop has no option '--port'", "Options of a command come after its name.", "shop"),
+            ("restore a -p", "shop restore has no option '-p'", nil, "shop restore"),
             ("seed --forse", "shop seed has no option '--forse'", "Did you mean --force?", "shop seed"),
             ("serve --port", "--port needs a value", nil, "shop serve"),
             (
@@ -127,7 +128,7 @@ struct ParserTests {
         hint: String?,
         command: String
     ) {
-        #expect(refusal(line) == UsageError(message, hint: hint, command: command))
+        #expect(refusal(line) == UsageError(message: message, hint: hint, command: command))
     }
 
     @Test func `a wrong variable is refused by its own name`() {
@@ -136,7 +137,7 @@ struct ParserTests {
     }
 
     @Test func `an empty argument is not taken for a value`() {
-        #expect(throws: UsageError("NAME was given an empty value", command: "shop migrate make")) {
+        #expect(throws: UsageError(message: "NAME was given an empty value", hint: nil, command: "shop migrate make")) {
             try sample.parse(["migrate", "make", ""], environment: [:])
         }
     }

@@ -10,47 +10,59 @@ let sample = Command(
             "serve",
             summary: "Open the shop.",
             discussion: "Opens at once.\n\nCloses when it is told to.",
-            examples: [.init("shop serve --port 9000", "On another port.")],
+            examples: [("shop serve --port 9000", "On another port.")],
             options: [
-                .value("port", "PORT", environment: ["PORT"], default: "8080", help: "The counter to listen at."),
-                .value(
+                Option(
+                    "port",
+                    .value("PORT", default: "8080"),
+                    environment: ["PORT"],
+                    help: "The counter to listen at."
+                ),
+                Option(
                     "db",
-                    "PATH",
+                    .value("PATH", default: "data/shop.db"),
                     environment: ["DB_PATH"],
-                    default: "data/shop.db",
                     completion: .file,
                     help: "The ledger."
                 ),
-                .value("stock", "FOLDER", completion: .folder, help: "Where the apples are."),
-                .value(
+                Option("stock", .value("FOLDER"), completion: .folder, help: "Where the apples are."),
+                Option(
                     "log-level",
-                    "LEVEL",
+                    .value("LEVEL", default: "info"),
                     environment: ["LOG_LEVEL"],
-                    default: "info",
                     completion: .choices(["debug", "info", "error"]),
                     help: "What is worth a line, it's said."
                 ),
-                .value(
+                Option(
                     "replica",
-                    "URL",
+                    .value("URL"),
                     environment: ["REPLICA_URL", "DB_REPLICA_URL"],
                     isRepeatable: true,
                     help: "Where copies of the ledger go."
                 ),
-                .value("token", "TOKEN", environment: ["SHOP_TOKEN"], isSecret: true, help: "Who may enter."),
-                .value("offset", "N", help: "Shelves to skip."),
-                .toggle("migrate", environment: ["MIGRATE"], default: true, help: "Rearrange the shelves first."),
-                .flag("quiet", environment: ["QUIET"], help: "No bell."),
+                Option("token", .value("TOKEN"), environment: ["SHOP_TOKEN"], isSecret: true, help: "Who may enter."),
+                Option("offset", .value("N"), help: "Shelves to skip."),
+                Option(
+                    "migrate",
+                    .toggle(default: true),
+                    environment: ["MIGRATE"],
+                    help: "Rearrange the shelves first."
+                ),
+                Option("quiet", .flag, environment: ["QUIET"], help: "No bell."),
             ]
         ),
         Command(
             "migrate",
             aliases: ["mig"],
             summary: "Rearrange the shelves.",
-            options: [.value("shelves", "FOLDER", completion: .folder, help: "The plans.")],
+            options: [Option("shelves", .value("FOLDER"), completion: .folder, help: "The plans.")],
             subcommands: [
                 Command("latest", summary: "Carry out all plans."),
-                Command("down", summary: "Undo a plan.", positionals: [.init("NAME", .optional, help: "The plan.")]),
+                Command(
+                    "down",
+                    summary: "Undo a plan.",
+                    positionals: [Positional("NAME", .optional, help: "The plan.")]
+                ),
                 Command(
                     "make",
                     summary: "Write a plan.",
@@ -62,8 +74,12 @@ let sample = Command(
             "seed",
             summary: "Put apples on the shelves.",
             subcommands: [
-                Command("run", summary: "Do it.", options: [.flag("force", help: "Even twice.")]),
-                Command("list", summary: "Show what is there.", options: [.flag("json", help: "For programs.")]),
+                Command("run", summary: "Do it.", options: [Option("force", .flag, help: "Even twice.")]),
+                Command(
+                    "list",
+                    summary: "Show what is there.",
+                    options: [Option("json", .flag, help: "For programs.")]
+                ),
             ],
             defaultSubcommand: "run"
         ),
@@ -71,8 +87,8 @@ let sample = Command(
             "restore",
             summary: "Copy the ledger back.",
             options: [
-                .value("output", "PATH", aliases: ["o"], completion: .file, help: "Where to."),
-                .flag("follow", aliases: ["f"], help: "Go on for ever."),
+                Option("output", .value("PATH"), aliases: ["o"], completion: .file, help: "Where to."),
+                Option("follow", .flag, aliases: ["f"], help: "Go on for ever."),
             ],
             positionals: [
                 Positional("SOURCE", completion: .file, help: "The copy."),

@@ -11,13 +11,15 @@ extension Shell {
 
             let here = "complete -c \(program) -n \"\(function) '\(state.at)'"
             for command in state.path.leaf.subcommands {
-                offers.append("\(here)\" -a \(command.name) -d \(shellQuoted(command.summary))")
+                offers.append("\(here)\" -a \(command.name) -d \(quoted(command.summary))")
             }
             for option in state.options {
-                let value = option.takesValue ? " -r" + offer(option.completion) : ""
+                // -r: takes a value, which may be a file; -x: takes one that is none.
+                let isFile = option.completion == .file
+                let value = option.takesValue ? (isFile ? " -r" : " -x") + offer(option.completion) : ""
                 for spelling in option.spellings {
                     let name = spelling.hasPrefix("--") ? "-l \(spelling.dropFirst(2))" : "-s \(spelling.dropFirst())"
-                    offers.append("\(here)\" \(name)\(value) -d \(shellQuoted(option.help))")
+                    offers.append("\(here)\" \(name)\(value) -d \(quoted(option.help))")
                 }
             }
             for (index, positional) in state.path.leaf.positionals.enumerated() where positional.completion != .none {
@@ -59,8 +61,12 @@ extension Shell {
         case .none: ""
         case .file: " -F"
         case .folder: " -a '(__fish_complete_directories (commandline -ct))'"
-        case .choices(let choices): " -a \(shellQuoted(choices.joined(separator: " ")))"
+        case .choices(let choices): " -a \(quoted(choices.joined(separator: " ")))"
         }
+    }
+
+    private func quoted(_ text: String) -> String {
+        "'" + text.replacing(#"\"#, with: #"\\"#).replacing("'", with: #"\'"#) + "'"
     }
 
     private func words(_ words: [String]) -> String {

@@ -40,8 +40,8 @@ extension Shell {
         let function = "_\(functionName(program))"
         let list = { (items: [(word: String, summary: String)]) in
             let described = items.map { item in
-                let word = item.word.split(separator: ":", omittingEmptySubsequences: false).joined(separator: #"\:"#)
-                return "'\(word)'" + (item.summary.isEmpty ? "" : shellQuoted(":" + item.summary))
+                let word = item.word.replacing(":", with: #"\:"#)
+                return shellQuoted(item.summary.isEmpty ? word : "\(word):\(item.summary)")
             }
             return "(\(described.joined(separator: " ")))"
         }
@@ -67,7 +67,7 @@ extension Shell {
                 fi
                 case $files in
                     file) _files ;;
-                    folder) _files -/ ;;
+                    folder) _path_files -/ ;;
                 esac
                 (( $#values )) && _describe value values
                 [[ -z $option ]] && (( $#commands )) && _describe command commands
@@ -77,8 +77,10 @@ extension Shell {
             """#
     }
 
-    /// One step from word to word. After it, `at` is the command, `n` the number of its positionals that are there, and
-    /// `option` is set while the value of an option is the next word.
+    /// One step from word to word.
+    ///
+    /// After it, `at` is the command, `n` the number of its positionals that are there, and `option` is set while the
+    /// value of an option is the next word.
     private func walk(_ states: [CompletionState]) -> String {
         var cases: [String] = []
         for state in states {

@@ -58,12 +58,9 @@ struct CompletionState {
     }
 }
 
-/// A text as one word of any of the three shells.
+/// A text as one word of a script for bash or zsh.
 func shellQuoted(_ text: String) -> String {
-    // fish reads backslashes even here; as none of the others does, they are left out.
-    "'"
-        + text.filter { $0 != "\\" && !$0.isNewline }.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: #"'\''"#) + "'"
+    "'" + text.replacing("'", with: #"'\''"#) + "'"
 }
 
 /// A name that may be part of a shell function's name.
