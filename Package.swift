@@ -19,10 +19,14 @@ let package = Package(
     products: [.executable(name: "api", targets: ["api"])],
     targets: [
         // The program, from the outside in.
-        .executableTarget(name: "api", dependencies: ["App", "CLI"], swiftSettings: pure),
+        .executableTarget(
+            name: "api",
+            dependencies: ["APIRoutes", "App", "CLI", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema"],
+            swiftSettings: pure
+        ),
         .target(
             name: "App",
-            dependencies: ["APIRoutes", "CLI", "HTTPServer", "Logging", "SQLite", "Schema", "Storage"],
+            dependencies: ["APIRoutes", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage"],
             swiftSettings: pure
         ),
         .target(
@@ -42,11 +46,13 @@ let package = Package(
         .target(name: "JSON", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
-        .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "CLI", swiftSettings: wraps),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
     ]
 )

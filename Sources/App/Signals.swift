@@ -1,0 +1,29 @@
+package import Glibc
+
+/// The signals that ask a program to end, taken one by one instead of interrupting something.
+package struct Signals: Sendable {
+    private let signals: [Int32] = [SIGTERM, SIGINT]
+
+    /// Must be called before any thread starts: threads inherit what is blocked.
+    package init() {
+        var set = set
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+        // A client that goes away must not end the program.
+        unsafe signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Waits for one of them.
+    package func wait() -> Int32 {
+        var set = set
+        var signal: Int32 = 0
+        unsafe sigwait(&set, &signal)
+        return signal
+    }
+
+    private var set: sigset_t {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        return set
+    }
+}
