@@ -1,4 +1,5 @@
-package import Glibc
+import Glibc
+import Threads
 
 /// The signals that ask a program to end, taken one by one instead of interrupting something.
 package struct Signals: Sendable {
@@ -9,7 +10,7 @@ package struct Signals: Sendable {
         var set = set
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         // A client that goes away must not end the program.
-        unsafe signal(SIGPIPE, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
     }
 
     /// Waits for one of them.
@@ -18,6 +19,11 @@ package struct Signals: Sendable {
         var signal: Int32 = 0
         unsafe sigwait(&set, &signal)
         return signal
+    }
+
+    /// From now on, the next one ends the program at once, with the exit code that shells give for it.
+    package func exitOnNext() {
+        WorkerThread(named: "signals") { _exit(128 + wait()) }.detach()
     }
 
     private var set: sigset_t {

@@ -43,6 +43,9 @@ package final class Connection {
         sqlite3_close_v2(handle)
     }
 
+    /// The version of the SQLite that is linked.
+    package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
     // MARK: Statements
 
     /// Runs a statement that gives no rows.
