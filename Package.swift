@@ -26,7 +26,7 @@ let package = Package(
         ),
         .target(
             name: "App",
-            dependencies: ["APIRoutes", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads"],
+            dependencies: ["APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads"],
             swiftSettings: pure
         ),
         .target(

@@ -1,4 +1,5 @@
 import APIRoutes
+import CLinux
 import Domain
 import FoundationEssentials
 import HTTPServer
@@ -18,6 +19,7 @@ package final class Service: Sendable {
 
     /// When this returns, clients are served.
     package init(_ configuration: ServiceConfiguration, logger: Logger) throws {
+        Self.keepFreedMemory()
         self.logger = logger
         file = try DatabaseFile(configuration.databasePath)
         let newest = try Self.prepareSchema(file, configuration, logger)
@@ -64,6 +66,12 @@ package final class Service: Sendable {
         database.close()
         server.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
+    }
+
+    /// By default glibc gives memory back to the kernel as soon as 128 KiB lie free at a heap's end, and faults it in
+    /// again for the next list: under load that costs more than making the list.
+    private static func keepFreedMemory() {
+        mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
 
     /// Applies what is pending, or only looks.

@@ -1,4 +1,5 @@
 // What Swift's Glibc module leaves out: it includes neither epoll nor eventfd, and is built without _GNU_SOURCE.
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
