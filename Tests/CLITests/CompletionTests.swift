@@ -154,7 +154,7 @@ struct ShopFolder {
         process.waitUntilExit()
         let text = String(decoding: output, as: UTF8.self)
         let isMissing = process.terminationStatus == 127
-        #expect(!isMissing, "\(arguments[0]) is not installed: apt-get install bash zsh fish bsdutils. \(text)")
+        #expect(!isMissing, "not installed? apt-get install bash zsh fish bsdutils: \(text)")
         return text
     }
 
