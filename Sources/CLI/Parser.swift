@@ -36,15 +36,15 @@ private struct Parser {
             guard asksForHelp else { throw error }
         }
         if asksForHelp || (arguments.isEmpty && path.leaf.defaultCommand == nil) { return .help(path) }
-        if given[Option.version.name] != nil { return .version }
+        if given[Option.version.name]?.last?.text == "true" { return .version }
 
         if let command = path.leaf.defaultCommand { path = path.appending(command) }
         guard path.leaf.subcommands.isEmpty else {
             let names = path.leaf.subcommands.map(\.name).joined(separator: ", ")
             throw usageError("\(path.words) needs a command: \(names)")
         }
-        if path.leaf.name == Command.help.name, let root = path.ancestors.first {
-            path = CommandPath(root: root)
+        if path.leaf.name == Command.help.name, path.ancestors.count == 1 {
+            path = CommandPath(root: path.ancestors[0])
             for word in words { try descend(word) }
             return .help(path)
         }

@@ -83,6 +83,13 @@ import Testing
         #expect(screen.contains("Rearrange the shelves first."))
     }
 
+    @Test func `bash offers all choices right after the equals sign, which it makes a word of its own`() throws {
+        let shop = try ShopFolder(.bash)
+        defer { shop.remove() }
+        #expect(try shop.bashOffers("shop serve --log-level =") == ["debug", "info", "error"])
+        #expect(try shop.bashOffers("shop serve --log-level = e") == ["error"])
+    }
+
     @Test(arguments: CompletionState.all(below: sample).map(\.at))
     func `bash and fish offer every subcommand and every option of each command`(command: String) throws {
         let state = try #require(CompletionState.all(below: sample).first { $0.at == command })
@@ -92,21 +99,12 @@ import Testing
 
         let bash = try ShopFolder(.bash)
         defer { bash.remove() }
-        let bashOffers = { (word: String) in
-            try bash.run([
-                "bash", "-c",
-                """
-                source ../script; COMP_WORDS=(\(command) '\(word)'); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-                _shop 2>/dev/null; printf '%s\\n' "${COMPREPLY[@]}"
-                """,
-            ]).split(separator: "\n").map(String.init)
-        }
         let fish = try ShopFolder(.fish)
         defer { fish.remove() }
-        #expect(try bashOffers("--") == options)
+        #expect(try bash.bashOffers("\(command) --") == options)
         #expect(try fish.fishOffers("\(command) --").sorted() == options.sorted())
         guard !commands.isEmpty else { return }
-        #expect(try bashOffers("") == commands)
+        #expect(try bash.bashOffers("\(command) ''") == commands)
         #expect(try fish.fishOffers("\(command) ").sorted() == commands.sorted())
     }
 }
@@ -156,8 +154,19 @@ struct ShopFolder {
         process.waitUntilExit()
         let text = String(decoding: output, as: UTF8.self)
         let isMissing = process.terminationStatus == 127
-        #expect(!isMissing, "\(arguments[0]) is not installed: apt-get install bash zsh fish bsdutils. \(text)")
+        #expect(!isMissing, "not installed? apt-get install bash zsh fish bsdutils: \(text)")
         return text
+    }
+
+    /// Asks the completion function as bash would, with these words of which the last is being typed.
+    func bashOffers(_ words: String) throws -> [String] {
+        try run([
+            "bash", "-c",
+            """
+            source ../script; COMP_WORDS=(\(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _shop 2>/dev/null; printf '%s\\n' "${COMPREPLY[@]}"
+            """,
+        ]).split(separator: "\n").map(String.init)
     }
 
     func fishOffers(_ line: String) throws -> [String] {

@@ -1,8 +1,11 @@
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @testable import CLI
+
+private let interruptions = Atomic<Int>(0)
 
 struct ConsoleTests {
     @Test func `a text larger than a pipe arrives whole, though the pipe does not block`() throws {
@@ -12,10 +15,40 @@ struct ConsoleTests {
         #expect(fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0)
         let writer = Thread {
             #expect(throws: Never.self) { try TextOutput(descriptor: descriptor, environment: [:]).write(text) }
-            close(descriptor)
+            #expect(throws: Never.self) { try pipe.fileHandleForWriting.close() }
         }
         writer.start()
         #expect(try pipe.fileHandleForReading.readToEnd() == Data(text.utf8))
+    }
+
+    @Test func `a write that a signal interrupts goes on`() throws {
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in interruptions.add(1, ordering: .relaxed) }
+        try #require(sigaction(SIGUSR2, &action, nil) == 0)
+        let pipe = Pipe()
+        let descriptor = pipe.fileHandleForWriting.fileDescriptor
+        // A full pipe holds the writer where the signals can find it.
+        #expect(fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0)
+        var isFull = false
+        while !isFull { isFull = write(descriptor, "x", 1) < 0 }
+        #expect(fcntl(descriptor, F_SETFL, 0) == 0)
+        let thread = Mutex<pthread_t?>(nil)
+        let writer = Thread {
+            // The thread that started this one may have blocked all signals, as workers of Dispatch do.
+            var signals = sigset_t()
+            sigaddset(&signals, SIGUSR2)
+            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+            thread.withLock { $0 = pthread_self() }
+            #expect(throws: Never.self) { try TextOutput(descriptor: descriptor, environment: [:]).write("apples") }
+            #expect(throws: Never.self) { try pipe.fileHandleForWriting.close() }
+        }
+        writer.start()
+        while interruptions.load(ordering: .relaxed) < 100 {
+            if let thread = thread.withLock(\.self) { pthread_kill(thread, SIGUSR2) }
+            sched_yield()
+        }
+        let read = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        #expect(read.suffix(7) == Data("xapples".utf8))
     }
 
     @Test func `a reader that is gone ends the command quietly`() throws {
