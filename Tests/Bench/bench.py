@@ -60,6 +60,12 @@ CPU_RATIO_MAX = {"one": 0.37, "list": 0.12, "insert": 0.17}
 START_MS_MAX = 15.0
 RESIDENT_MIB_MAX = 20.0
 
+FOOTER = """\
+wrk shares the cores with the server it loads, so requests/s and latencies move with the machine: trust CPU per request
+and the ratios, which are medians of ratios within a round. Holdfast writes one log line per request, the peer writes
+none. Both sync the WAL on every commit (`synchronous=FULL`). `Go tuned` has a pool of four for reads and one connection
+for writes."""
+
 
 class BenchFailure(Exception):
     """The run cannot be trusted, or cannot go on."""
@@ -249,13 +255,12 @@ def cold_start(program: Program, folder: pathlib.Path) -> tuple[float, float]:
     started = time.perf_counter()
     with Server(program, folder, port) as server:
         while True:
-            with socket.socket() as client:
-                with contextlib.suppress(ConnectionError):
-                    client.settimeout(START_SECONDS_MAX)
-                    client.connect(("127.0.0.1", port))
-                    client.sendall(request)
-                    if client.recv(4096).startswith(b"HTTP/1.1 200 "):
-                        break
+            with socket.socket() as client, contextlib.suppress(ConnectionError):
+                client.settimeout(START_SECONDS_MAX)
+                client.connect(("127.0.0.1", port))
+                client.sendall(request)
+                if client.recv(4096).startswith(b"HTTP/1.1 200 "):
+                    break
             server.check_alive()
             if time.perf_counter() - started > START_SECONDS_MAX:
                 raise BenchFailure(f"{program.name} did not answer /health within {START_SECONDS_MAX} s")
@@ -348,11 +353,14 @@ def build_peer(folder: pathlib.Path) -> str:
     try:
         built = subprocess.run(
             ["go", "build", "-o", str(peer), str(HERE / "peer" / "main.go")],
-            env=environment, capture_output=True, text=True,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
     except FileNotFoundError:
-        raise BenchFailure("go is missing: apt install golang-go golang-github-go-chi-chi-dev "
-                           "golang-github-mattn-go-sqlite3-dev") from None
+        raise BenchFailure(
+            "go is missing: apt install golang-go golang-github-go-chi-chi-dev golang-github-mattn-go-sqlite3-dev"
+        ) from None
     if built.returncode != 0:
         raise BenchFailure(f"the peer does not build:\n{built.stderr.strip()}")
     return str(peer)
@@ -406,26 +414,27 @@ def report(results: dict, machine: dict, names: list[str], workloads: list[Workl
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = []
     for index, row in enumerate(table):
-        cells = [cell.ljust(width) if column == 0 else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("| " + " | ".join(cells) + " |")
         if index == 0:
             rules = ["-" * width if column == 0 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
             lines.append("| " + " | ".join(rules) + " |")
-    return "\n".join([
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}; "
-        f"{machine['disk']}.",
-        f"{machine['holdfast']}; peer: {machine['peer']}; {machine['wrk']}; load before the run "
-        f"{machine['load_before']:.1f}.",
-        what,
-        "",
-        *lines,
-        "",
-        "wrk shares the cores with the server it loads, so requests/s and latencies move with the machine: trust CPU",
-        "per request and the ratios, which are medians of ratios within a round. Holdfast writes one log line per",
-        "request, the peer writes none. Both sync the WAL on every commit (`synchronous=FULL`). `Go tuned` has a pool",
-        "of four for reads and one connection for writes.",
-    ])
+    return "\n".join(
+        [
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}; "
+            f"{machine['disk']}.",
+            f"{machine['holdfast']}; peer: {machine['peer']}; {machine['wrk']}; load before the run "
+            f"{machine['load_before']:.1f}.",
+            what,
+            "",
+            *lines,
+            "",
+            FOOTER,
+        ]
+    )
 
 
 def verdicts(results: dict, workloads: list[Workload]) -> list[str]:
@@ -447,7 +456,9 @@ def verdicts(results: dict, workloads: list[Workload]) -> list[str]:
             ratio = paired_ratio([row[key] for row in ours], [row[key] for row in peer])
             judge(f"{workload.title}, {what} against {PEER}", ratio, bound, at_least)
     if "loads" in results:
-        highest = max(entry[workload.name]["resident_mib"] for entry in results["loads"][OURS] for workload in workloads)
+        highest = max(
+            entry[workload.name]["resident_mib"] for entry in results["loads"][OURS] for workload in workloads
+        )
         judge("resident under load, MiB, highest", highest, RESIDENT_MIB_MAX, False)
     if "cold" in results:
         cold = results["cold"][OURS]
@@ -473,10 +484,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", metavar="OUT", type=pathlib.Path, help="write every round's figures there")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of the loads (default 4)")
     parser.add_argument("--seconds", type=int, default=3, help="length of one load (default 3)")
-    parser.add_argument("--only", choices=[*(load.name for load in WORKLOADS), "cold"], action="append",
-                        help="only this part; may be given more than once")
-    parser.add_argument("--scratch", type=pathlib.Path, default=ROOT / ".build",
-                        help="where the databases go while it runs; a real disk (default .build)")
+    parser.add_argument(
+        "--only",
+        choices=[*(load.name for load in WORKLOADS), "cold"],
+        action="append",
+        help="only this part; may be given more than once",
+    )
+    parser.add_argument(
+        "--scratch",
+        type=pathlib.Path,
+        default=ROOT / ".build",
+        help="where the databases go while it runs; a real disk (default .build)",
+    )
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
@@ -497,8 +516,23 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> int:
     machine = describe_machine(arguments, peer, folder)
     go = (peer, "-port", "{port}", "-db", "{database}")
     programs = [
-        Program(OURS, (arguments.api, "serve", "--host", "127.0.0.1", "--port", "{port}", "--db", "{database}",
-                       "--migrations", "Migrations", "--log-format", "json")),
+        Program(
+            OURS,
+            (
+                arguments.api,
+                "serve",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "{port}",
+                "--db",
+                "{database}",
+                "--migrations",
+                "Migrations",
+                "--log-format",
+                "json",
+            ),
+        ),
         Program(PEER, go),
         Program(TUNED, (*go, "-tuned")),
     ]
@@ -511,15 +545,16 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> int:
             for program in ordered(programs, round_number):
                 print(f"round {round_number + 1} of {arguments.rounds}: {program.name}", file=sys.stderr, flush=True)
                 with scratch(folder) as own:
-                    results["loads"][program.name].append(
-                        measure_program(program, own, workloads, arguments.seconds))
+                    results["loads"][program.name].append(measure_program(program, own, workloads, arguments.seconds))
     if "cold" in parts:
         print(f"start, {COLD_ROUNDS} rounds", file=sys.stderr, flush=True)
         results["cold"] = run_cold(programs, folder)
 
     failures = errors(results)
-    what = (f"{CONNECTIONS} connections from wrk -t2, {ROWS:,} rows at first; medians of {arguments.rounds} rounds of "
-            f"{arguments.seconds} s, of {COLD_ROUNDS} starts.")
+    what = (
+        f"{CONNECTIONS} connections from wrk -t2, {ROWS:,} rows at first; medians of {arguments.rounds} rounds of "
+        f"{arguments.seconds} s, of {COLD_ROUNDS} starts."
+    )
     print(report(results, machine, [program.name for program in programs], workloads, what))
     print()
     print("\n".join(verdicts(results, workloads)))

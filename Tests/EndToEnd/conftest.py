@@ -8,7 +8,7 @@ from service import BINARY, Server
 FILES_NEEDED = 6000
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_sessionstart() -> None:
     if not BINARY.is_file():
         pytest.exit(f"{BINARY} is not there: `swift build` makes it, or set API_BINARY", returncode=2)
     # Thousands of connections are opened from here, and the server inherits the limit.
@@ -19,7 +19,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+def pytest_runtest_makereport(item: pytest.Item):
     """Shows what the servers of a failed test said on standard error."""
     report = yield
     if report.failed:

@@ -30,6 +30,7 @@ OPTIONS = {
     "max_connections": "--max-connections",
     "max_connections_per_address": "--max-connections-per-address",
     "max_in_flight": "--max-in-flight",
+    "no_migrate": "--no-migrate",
     "shutdown_timeout": "--shutdown-timeout",
     "write_timeout": "--write-timeout",
 }
@@ -74,7 +75,7 @@ class Server:
         command = [str(BINARY), "serve", "--host", "127.0.0.1", "--port", "0", "--db", str(self.database)]
         command += ["--migrations", str(MIGRATIONS), "--seeds", str(SEEDS), "--log-format", "json"]
         for name, value in options.items():
-            command += [OPTIONS[name], str(value)]
+            command += [OPTIONS[name]] if value is True else [OPTIONS[name], str(value)]
 
         def limit_files() -> None:
             if files_max:
