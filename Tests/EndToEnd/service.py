@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -56,6 +57,16 @@ def run_api(*arguments: str, cwd: pathlib.Path, **variables: str) -> subprocess.
         text=True,
         timeout=30,
     )
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it comes true before the time is up."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class Server:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from load import Writers, assert_kept
-from service import TASK, Server, Wire, get, post
+from service import TASK, Server, Wire, eventually, get, post
 
 SHUTDOWN_SECONDS_MAX = 5.0
 HALF = len(TASK) // 2
@@ -22,15 +22,12 @@ def half_sent(server: Server) -> Wire:
     return wire
 
 
-def wait_until_refusing(server: Server, seconds: float = 2.0) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            Wire(server.port).socket.close()
-        except ConnectionRefusedError:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"new connections were still accepted {seconds} s after the signal")
+def is_refusing(server: Server) -> bool:
+    try:
+        Wire(server.port).socket.close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -38,7 +35,7 @@ def test_a_signal_finishes_half_sent_requests_and_takes_no_new_connections(start
     server = start_server()
     begun = [half_sent(server) for _ in range(10)]
     server.signal(number)
-    wait_until_refusing(server)
+    assert eventually(lambda: is_refusing(server), 2), "new connections are still accepted"
     ids = set()
     for wire in begun:
         wire.send(TASK[HALF:])
@@ -88,7 +85,7 @@ def test_a_second_signal_ends_it_at_once(start_server) -> None:
     server = start_server()
     with half_sent(server):
         server.signal()
-        wait_until_refusing(server)
+        assert eventually(lambda: is_refusing(server), 2), "new connections are still accepted"
         assert server.is_running(), "it did not wait for the request in flight"
         server.signal()
         server.wait(1)
