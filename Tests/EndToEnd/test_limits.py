@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack, closing, suppress
 
 import pytest
-from service import TASK, Server, Wire, eventually, get, post, post_task, post_whole
+from service import ANSWER_SECONDS_MAX, TASK, Server, Wire, eventually, get, post, post_task, post_whole
 
 ATTACKER = "127.0.0.2"
 MANY = {"max_connections": 4096, "max_connections_per_address": 4096}
@@ -24,6 +24,7 @@ LATENCY_SECONDS_MAX = 1.0
 LATENCY_SECONDS_MEDIAN_MAX = 0.1
 CONNECTION_BYTES_MAX = 32 * 1024
 RESIDENT_GROWTH_MAX = 32 * 1024 * 1024
+BUFFERED_BYTES_MAX = 256 * 1024 * 1024  # what all connections together may hold of requests half sent
 
 
 class Dripper(threading.Thread):
@@ -298,3 +299,57 @@ def test_bodies_that_are_only_announced_take_no_memory(start_server) -> None:
             wire.send(post(b"Content-Length: 1000000\r\n", TASK))
         assert is_served(server, "127.0.0.1")
         assert server.resident_bytes() - before <= 500 * CONNECTION_BYTES_MAX
+
+
+def test_bodies_sent_but_for_their_last_byte_are_bounded_in_all(start_server) -> None:
+    server = start_server(**MANY)
+    before = server.resident_bytes()
+    size = 1_000_000
+    nearly_whole = post(b"Content-Length: %d\r\n" % size, b"x" * (size - 1))
+    with ExitStack() as stack:
+        for _ in range(400):
+            wire = stack.enter_context(Wire(server.port, ATTACKER, seconds=2))
+            with suppress(TimeoutError, ConnectionError):  # when it reads no more, or said no
+                wire.send(nearly_whole)
+        assert is_served(server, "127.0.0.1")
+        assert server.resident_bytes() - before <= BUFFERED_BYTES_MAX * 1.25
+    assert eventually(lambda: takes_writes(server), 5)
+    assert server.stop() == 0
+
+
+def takes_writes(server: Server) -> bool:
+    with Wire(server.port) as wire:
+        wire.send(post_whole())
+        return wire.answer().status == 201
+
+
+def test_a_client_that_never_catches_up_with_its_answers_cannot_fill_the_memory(start_server) -> None:
+    """It does read, and quickly, but has always asked for more than it has read."""
+    server = start_server(**MANY)
+    with closing(server.client()) as client:
+        for _ in range(1000):
+            post_task(client, "x" * 500)
+    before = highest = server.resident_bytes()
+    wanted = 400 * 1024 * 1024
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.settimeout(ANSWER_SECONDS_MAX)
+        asks = threading.Thread(target=ask_without_end, args=(connection,))
+        asks.start()
+        taken = 0
+        while taken < wanted:
+            data = connection.recv(256 * 1024)
+            assert data, f"cut off after {taken} bytes"
+            taken += len(data)
+            if taken % (1 << 20) < len(data):
+                highest = max(highest, server.resident_bytes())
+        connection.shutdown(socket.SHUT_RDWR)
+        asks.join()
+    assert highest - before <= RESIDENT_GROWTH_MAX
+    assert server.stop() == 0
+
+
+def ask_without_end(connection: socket.socket) -> None:
+    requests = get(b"/tasks?limit=1000") * 100
+    with suppress(OSError):
+        while True:
+            connection.sendall(requests)
