@@ -89,7 +89,7 @@ def test_help_lists_the_commands_on_standard_output(workplace: Workplace, argume
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("help", "serve"), ["--port", "PORT", "8080", "--host", "--db", "DB_PATH", "--no-migrate"]),
+        (("help", "serve"), ["--port", "PORT", "8080", "--host", "--db", "DB_PATH", "migrate"]),
         (("serve", "--help"), ["--head-timeout", "--max-connections", "--log-format"]),
         (("help", "migrate"), ["latest", "up", "down", "rollback", "list", "make"]),
         (("migrate", "list", "--help"), ["--fail-on-pending", "--json"]),
