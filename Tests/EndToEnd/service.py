@@ -32,17 +32,17 @@ OPTIONS = {
     "max_connections_per_address": "--max-connections-per-address",
     "max_in_flight": "--max-in-flight",
     "no_migrate": "--no-migrate",
+    "send_timeout": "--send-timeout",
     "shutdown_timeout": "--shutdown-timeout",
-    "write_timeout": "--write-timeout",
 }
 
-# Variables of the caller that would change what the program does.
-CONFIGURATION = ("PORT", "HOST", "DB_PATH", "NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR")
+# What the program may know of the caller; any other variable could configure it.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LLVM_PROFILE_FILE")
 
 
 def environment(**extra: str) -> dict[str, str]:
     """The caller's environment without what configures the service."""
-    kept = {key: value for key, value in os.environ.items() if key not in CONFIGURATION}
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return kept | {"SWIFT_BACKTRACE": "interactive=no"} | extra
 
 
@@ -84,7 +84,7 @@ class Server:
         self._log = folder / "serve.stdout"
         self._errors = folder / "serve.stderr"
         command = [str(BINARY), "serve", "--host", "127.0.0.1", "--port", "0", "--db", str(self.database)]
-        command += ["--migrations", str(MIGRATIONS), "--seeds", str(SEEDS), "--log-format", "json"]
+        command += ["--migrations", str(MIGRATIONS), "--log-format", "json"]
         for name, value in options.items():
             command += [OPTIONS[name]] if value is True else [OPTIONS[name], str(value)]
 

@@ -261,7 +261,7 @@ def sockets_of(server: Server) -> int:
 
 @pytest.mark.parametrize("reads", [False, True], ids=["never reads", "reads a byte now and then"])
 def test_clients_that_do_not_read_their_answers_cannot_fill_the_memory(start_server, reads: bool) -> None:
-    server = start_server(write_timeout=f"{TIMEOUT_SECONDS:.0f}s", **MANY)
+    server = start_server(send_timeout=f"{TIMEOUT_SECONDS:.0f}s", **MANY)
     sockets = sockets_of(server)
     with closing(server.client()) as client:
         for _ in range(1000):
