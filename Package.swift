@@ -21,12 +21,16 @@ let package = Package(
         // The program, from the outside in.
         .executableTarget(
             name: "api",
-            dependencies: ["APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema"],
+            dependencies: [
+                "APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema",
+            ],
             swiftSettings: pure
         ),
         .target(
             name: "App",
-            dependencies: ["APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads"],
+            dependencies: [
+                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+            ],
             swiftSettings: pure
         ),
         .target(

@@ -6,7 +6,9 @@ extension Query {
     /// The one value of a parameter, nil if it is not there.
     func value(_ name: String) throws -> String? {
         let values = values(name)
-        guard values.count <= 1 else { throw AppError.malformed("The parameter \(name) is given \(values.count) times.") }
+        guard values.count <= 1 else {
+            throw AppError.malformed("The parameter \(name) is given \(values.count) times.")
+        }
         return values.first
     }
 
@@ -32,9 +34,7 @@ extension Query {
 }
 
 extension Response {
-    /// Tells where the rows after this page are (RFC 8288).
-    ///
-    /// - Parameter filter: A parameter of the list, encoded, to be kept.
+    /// Tells where the rows after this page are (RFC 8288); `filter` is a parameter of the list to be kept, encoded.
     mutating func addNextLink(_ path: String, filter: String? = nil, page: Page, lastID: Int64) {
         let filter = filter.map { "\($0)&" } ?? ""
         add("Link", "<\(path)?\(filter)limit=\(page.limit)&after=\(lastID)>; rel=\"next\"")

@@ -77,8 +77,9 @@ struct PasteHandlers: Sendable {
         return String(decoding: contents, as: UTF8.self).unicodeScalars.allSatisfy(\.properties.isWhitespace)
     }
 
-    /// Where the client sees this service. Behind a proxy that ends TLS only the proxy knows the scheme; whoever lies
-    /// about it spoils no answer but his own.
+    /// Where the client sees this service.
+    ///
+    /// Behind a proxy that ends TLS only the proxy knows the scheme; whoever lies about it spoils no answer but his own.
     private func origin(_ headers: RequestHeaders) -> String {
         guard let host = headers.first("host"), !host.isEmpty else { return "" }
         let isSecure = headers.first("x-forwarded-proto")?.lowercased() == "https"

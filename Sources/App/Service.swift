@@ -57,9 +57,9 @@ package final class Service: Sendable {
         }
     }
 
-    /// Finishes what has begun, then closes the database. Nothing that was answered is lost even without it.
+    /// Finishes what has begun, then closes the database, all within the limit.
     ///
-    /// - Parameter limit: In all; most of it is for the requests.
+    /// Nothing that was answered is lost even without it.
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
         let cutOffCount = server.drain(within: limit * 4 / 5)
@@ -68,8 +68,10 @@ package final class Service: Sendable {
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
     }
 
-    /// By default glibc gives memory back to the kernel as soon as 128 KiB lie free at a heap's end, and faults it in
-    /// again for the next list: under load that costs more than making the list.
+    /// Makes glibc keep memory that is free for a moment.
+    ///
+    /// By default it gives it back to the kernel as soon as 128 KiB lie free at a heap's end, and faults it in again for
+    /// the next list: under load that costs more than making the list.
     private static func keepFreedMemory() {
         mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
@@ -85,7 +87,9 @@ package final class Service: Sendable {
         let connection = try file.connect()
         let migrator = try DatabaseFile.migrator(connection, folder: configuration.migrationsPath)
         if configuration.migratesAtStart {
-            _ = try migrator.run(.up) { $0.pending } didRun: { migration in
+            _ = try migrator.run(.up) {
+                $0.pending
+            } didRun: { migration in
                 logger.log(.info, "migrated") { $0.add("migration", migration.name) }
             }
         }
