@@ -19,6 +19,7 @@ MANY = {"max_connections": 4096, "max_connections_per_address": 4096}
 
 TIMEOUT_SECONDS = 2.0
 TIMEOUT_SLACK_SECONDS = 1.5  # deadlines are swept, not timed one by one
+FILLING_SECONDS_MAX = 15.0
 
 LATENCY_SECONDS_MAX = 1.0
 LATENCY_SECONDS_MEDIAN_MAX = 0.1
