@@ -58,5 +58,16 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
     ]
 )
