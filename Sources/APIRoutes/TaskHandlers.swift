@@ -105,8 +105,19 @@ extension JSONWriter {
         key("title")
         string(todo.title)
         key("status")
-        string(todo.status.rawValue)
+        plain(todo.status.word)
         key("created")
         plain(todo.created.append)
+    }
+}
+
+extension Todo.Status {
+    /// A literal, which is written without a look at its characters.
+    fileprivate var word: StaticString {
+        switch self {
+        case .todo: "todo"
+        case .doing: "doing"
+        case .done: "done"
+        }
     }
 }

@@ -31,6 +31,7 @@ struct ServeCommand {
         configuration.databasePath = try invocation.string("db")
         configuration.migrationsPath = try invocation.string("migrations")
         configuration.migratesAtStart = invocation.flag("migrate")
+        configuration.seedsPath = invocation["seeds"]?.text
         configuration.logLevel = try invocation.choice("log-level", LogLevelName.self).level
         let isTerminal = console.output.isTerminal
         let isColored = console.output.style == .ansi
