@@ -165,11 +165,16 @@ package struct JSONWriter: Sendable {
 
     /// How many bytes at the start need no escape; eight are looked at together.
     private static func plainPrefix(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+        let words = UnsafeRawBufferPointer(text)
         var index = 0
-        while index + 8 <= text.count {
-            let word = unsafe UnsafeRawBufferPointer(text).loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            guard !hasEscape(word) else { break }
+        while index + 8 <= text.count, unsafe !hasEscape(words.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
             index += 8
+        }
+        // The last word may overlap the one before it.
+        if text.count >= 8, index > text.count - 8,
+            unsafe !hasEscape(words.loadUnaligned(fromByteOffset: text.count - 8, as: UInt64.self))
+        {
+            return text.count
         }
         while index < text.count, unsafe !needsEscape(text[index]) { index += 1 }
         return index

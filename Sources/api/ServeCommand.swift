@@ -59,6 +59,10 @@ struct ServeCommand {
         _ = signals.wait()
         // Whoever asks twice does not want to wait.
         signals.exitOnNext()
+        signals.exit(after: configuration.shutdownTimeout) {
+            logger.log(.error, "the shutdown took too long and was cut off")
+            logger.close(within: .milliseconds(200))
+        }
         service.stop(within: configuration.shutdownTimeout)
     }
 
