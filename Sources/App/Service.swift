@@ -62,7 +62,7 @@ package final class Service: Sendable {
     /// Nothing that was answered is lost even without it.
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
-        let cutOffCount = server.drain(within: limit * 7 / 10)
+        let cutOffCount = server.drain(within: limit * 4 / 5)
         database.close()
         server.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
