@@ -34,13 +34,6 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// Starts a member whose name is known only at run time.
-    package mutating func key(_ name: String) {
-        string(name)
-        bytes.append(UInt8(ascii: ":"))
-        needsComma = false
-    }
-
     package mutating func null() { literal("null") }
     package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
 
@@ -85,6 +78,16 @@ package struct JSONWriter: Sendable {
                 unsafe appendEscaped(text, plainCount)
                 bytes.append(UInt8(ascii: "\""))
             }
+        }
+    }
+
+    /// Writes text that is lent as UTF-8; where it is not, U+FFFD stands instead.
+    package mutating func string(utf8: Span<UInt8>) {
+        unsafe utf8.withUnsafeBufferPointer { text in
+            guard unsafe Self.isPlainASCII(text) else { return unsafe string(String(decoding: text, as: UTF8.self)) }
+            separate()
+            needsComma = true
+            unsafe appendQuoted(text)
         }
     }
 
@@ -161,6 +164,18 @@ package struct JSONWriter: Sendable {
             unsafe output[text.count + 1] = UInt8(ascii: "\"")
             return text.count + 2
         }
+    }
+
+    /// Whether no byte needs an escape or a look at its encoding; eight are looked at together.
+    private static func isPlainASCII(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard text.count >= 8 else { return unsafe text.allSatisfy { $0 < 0x80 && !needsEscape($0) } }
+        let words = UnsafeRawBufferPointer(text)
+        // The last word may overlap the one before it.
+        for index in stride(from: 0, to: text.count, by: 8) {
+            let word = unsafe words.loadUnaligned(fromByteOffset: min(index, text.count - 8), as: UInt64.self)
+            guard word & 0x8080_8080_8080_8080 == 0, !hasEscape(word) else { return false }
+        }
+        return true
     }
 
     /// How many bytes at the start need no escape; eight are looked at together.
