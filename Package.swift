@@ -57,6 +57,20 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        // Tests.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
     ]
 )
