@@ -40,11 +40,22 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
+        .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
+        .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
         .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        .testTarget(
+            name: "LTXTests",
+            dependencies: ["LTX", "LZ4"],
+            exclude: ["Fixtures"],
+            swiftSettings: pure
+        ),
+        .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
     ]
 )

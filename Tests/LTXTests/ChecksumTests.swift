@@ -1,0 +1,42 @@
+import Testing
+
+@testable import LTX
+
+@Suite struct ChecksumTests {
+    @Test func `the CRC of the standard check string is the published one`() {
+        var crc = CRC64()
+        crc.update(Array("123456789".utf8).span)
+        #expect(crc.value == 0xB909_56C7_75A4_1001)
+    }
+
+    @Test func `any length, in any two pieces, gives what the definition gives`() {
+        var random = SeededGenerator(state: 1)
+        let bytes = (0..<400).map { _ in UInt8.random(in: 0...255, using: &random) }
+        for size in 0...bytes.count {
+            let cut = Int.random(in: 0...size, using: &random)
+            var crc = CRC64()
+            crc.update(bytes.span.extracting(..<cut))
+            crc.update(bytes.span.extracting(cut..<size))
+            #expect(crc.value == slowCRC(Array(bytes[..<size])), "\(cut) of \(size) bytes")
+        }
+    }
+
+    @Test func `a stored checksum always has its top bit`() {
+        #expect(Checksum(crc: 1).rawValue == 0x8000_0000_0000_0001)
+        #expect(Checksum(rawValue: 0x7FFF_FFFF_FFFF_FFFF) == nil)
+        #expect(Checksum(rawValue: 0) == nil)
+        #expect(Checksum(rawValue: 1 << 63) == .emptyDatabase)
+    }
+
+    @Test func `a page can be added to a database's checksum and taken out again`() {
+        var checksum = Checksum.emptyDatabase
+        let page = Checksum.page(1, [1, 2, 3].span)
+        checksum.toggle(page)
+        #expect(checksum == page)
+        checksum.toggle(.page(2, [1, 2, 3].span))
+        #expect(checksum != .emptyDatabase)
+        checksum.toggle(page)
+        checksum.toggle(.page(2, [1, 2, 3].span))
+        #expect(checksum == .emptyDatabase)
+    }
+}
