@@ -9,7 +9,32 @@ struct XXH32 {
     private static let prime5: UInt32 = 0x1656_67B1
     private static let stripeSize = 16
 
-    private var lanes = SIMD4<UInt32>(prime1 &+ prime2, prime2, 0, 0 &- prime1)
+    /// Four sums side by side, each of every fourth word.
+    ///
+    /// Not a vector: the smallest x86-64 has no vector instruction for their products.
+    private struct Lanes {
+        var first = prime1 &+ prime2
+        var second = prime2
+        var third: UInt32 = 0
+        var fourth = 0 &- prime1
+
+        /// Takes in the stripe at `offset`.
+        @inline(__always)
+        mutating func mix(_ bytes: RawSpan, at offset: Int) {
+            precondition(offset >= 0 && bytes.byteCount &- offset >= stripeSize)
+            first = Self.mixed(first, word(bytes, offset))
+            second = Self.mixed(second, word(bytes, offset &+ 4))
+            third = Self.mixed(third, word(bytes, offset &+ 8))
+            fourth = Self.mixed(fourth, word(bytes, offset &+ 12))
+        }
+
+        @inline(__always)
+        private static func mixed(_ lane: UInt32, _ word: UInt32) -> UInt32 {
+            rotate(lane &+ word &* prime2, by: 13) &* prime1
+        }
+    }
+
+    private var lanes = Lanes()
     private var size: UInt64 = 0
     /// What came after the last whole stripe.
     private var rest: [UInt8] = []
@@ -24,20 +49,21 @@ struct XXH32 {
     /// Takes in the bytes that follow those before.
     mutating func update(_ bytes: Span<UInt8>) {
         size &+= UInt64(bytes.count)
-        var at = 0
+        var (lanes, at) = (lanes, 0)
+        defer { self.lanes = lanes }
         if !rest.isEmpty {
             while rest.count < Self.stripeSize, at < bytes.count {
                 rest.append(bytes[at])
                 at += 1
             }
             guard rest.count == Self.stripeSize else { return }
-            lanes = Self.mix(lanes, rest.span.bytes, at: 0)
+            lanes.mix(rest.span.bytes, at: 0)
             rest.removeAll(keepingCapacity: true)
         }
         let raw = bytes.bytes
-        while raw.byteCount - at >= Self.stripeSize {
-            lanes = Self.mix(lanes, raw, at: at)
-            at += Self.stripeSize
+        while raw.byteCount &- at >= Self.stripeSize {
+            lanes.mix(raw, at: at)
+            at &+= Self.stripeSize
         }
         while at < bytes.count {
             rest.append(bytes[at])
@@ -47,12 +73,10 @@ struct XXH32 {
 
     /// The hash of everything so far.
     var value: UInt32 {
-        var hash: UInt32
+        var hash = Self.prime5
         if size >= UInt64(Self.stripeSize) {
-            let turned = Self.rotate(lanes, by: SIMD4(1, 7, 12, 18))
-            hash = turned.wrappedSum()
-        } else {
-            hash = Self.prime5
+            hash = Self.rotate(lanes.first, by: 1) &+ Self.rotate(lanes.second, by: 7)
+            hash &+= Self.rotate(lanes.third, by: 12) &+ Self.rotate(lanes.fourth, by: 18)
         }
         hash &+= UInt32(truncatingIfNeeded: size)
         var at = 0
@@ -71,26 +95,14 @@ struct XXH32 {
         return hash ^ (hash &>> 16)
     }
 
-    private static func mix(_ lanes: SIMD4<UInt32>, _ bytes: RawSpan, at offset: Int) -> SIMD4<UInt32> {
-        precondition(offset >= 0 && bytes.byteCount - offset >= stripeSize)
-        let words = SIMD4<UInt32>(
-            word(bytes, offset),
-            word(bytes, offset + 4),
-            word(bytes, offset + 8),
-            word(bytes, offset + 12)
-        )
-        return rotate(lanes &+ words &* SIMD4(repeating: prime2), by: SIMD4(repeating: 13)) &* SIMD4(repeating: prime1)
-    }
-
+    /// The word at an offset that the caller has checked.
+    @inline(__always)
     private static func word(_ bytes: RawSpan, _ offset: Int) -> UInt32 {
         UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
+    @inline(__always)
     private static func rotate(_ word: UInt32, by count: UInt32) -> UInt32 {
         word &<< count | word &>> (32 &- count)
-    }
-
-    private static func rotate(_ words: SIMD4<UInt32>, by counts: SIMD4<UInt32>) -> SIMD4<UInt32> {
-        words &<< counts | words &>> (SIMD4(repeating: 32) &- counts)
     }
 }
