@@ -42,6 +42,7 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
+        .target(name: "WAL", swiftSettings: pure),
         .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
         .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
 
@@ -57,5 +58,6 @@ let package = Package(
             swiftSettings: pure
         ),
         .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
+        .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
     ]
 )
