@@ -51,6 +51,13 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
+        .executableTarget(
+            name: "LTXDriver",
+            dependencies: ["LTX"],
+            path: "Tests/Interop/Driver",
+            swiftSettings: wraps
+        ),
         .testTarget(
             name: "LTXTests",
             dependencies: ["LTX", "LZ4"],
