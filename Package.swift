@@ -40,6 +40,7 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
+        .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -65,6 +66,12 @@ let package = Package(
             swiftSettings: pure
         ),
         .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
+        .testTarget(
+            name: "ReplicationTests",
+            dependencies: ["CSQLite", "LTX", "LZ4", "Replication", "WAL"],
+            exclude: ["Fixtures"],
+            swiftSettings: wraps
+        ),
         .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
     ]
 )
