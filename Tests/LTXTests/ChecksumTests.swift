@@ -28,6 +28,17 @@ import Testing
         #expect(Checksum(rawValue: 1 << 63) == .emptyDatabase)
     }
 
+    /// Computed by another program.
+    @Test(
+        arguments: [
+            (1, [1, 2, 3], 0xED2C_9E4E_4FFF_FF90),
+            (0x0102_0304, [5, 5, 5, 5, 5, 5, 5, 5], 0xBC9F_4503_9E88_8888),
+        ] as [(UInt32, [UInt8], UInt64)]
+    )
+    func `a page's checksum covers its number`(number: UInt32, data: [UInt8], checksum: UInt64) {
+        #expect(Checksum.page(number, data.span).rawValue == checksum)
+    }
+
     @Test func `a page can be added to a database's checksum and taken out again`() {
         var checksum = Checksum.emptyDatabase
         let page = Checksum.page(1, [1, 2, 3].span)

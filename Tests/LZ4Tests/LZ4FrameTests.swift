@@ -31,6 +31,8 @@ private struct ForeignFrame: CustomTestStringConvertible {
         for content in [pattern(size), noise(size, seed: UInt64(size))] {
             var frame: [UInt8] = []
             LZ4Frame.compress(content.span, into: &frame)
+            // What does not compress is stored as it is: four bytes for each block, and 15 for the frame.
+            #expect(frame.count <= 15 + size + 4 * ((size + 65535) / 65536))
             for pieceSize in [1, 5, 1000, frame.count] where frame.count / pieceSize < 10_000 {
                 #expect(try decode(frame, pieceSize: pieceSize) == content)
             }
@@ -42,14 +44,15 @@ private struct ForeignFrame: CustomTestStringConvertible {
         #expect(try decode(foreign.bytes, pieceSize: 3) == foreign.content)
     }
 
-    /// Each block here is a reference into the one before.
-    @Test func `linked blocks refer back to the blocks before them`() throws {
-        var frame: [UInt8] = hex("04224d18 4040 c0")
+    @Test func `linked blocks refer back to all blocks before them`() throws {
+        var frame = hex("04224d18 4040 c0")
         frame += hex("0a000080") + Array("0123456789".utf8)
         // No literals, a match of 4 + 1 bytes from 10 back, and then the 5 literals with which a block has to end.
         frame += hex("09000000 01 0a00 50") + Array("abcde".utf8)
+        // The same from 20 back, which is in the first block.
+        frame += hex("09000000 01 1400 50") + Array("fghij".utf8)
         frame += hex("00000000")
-        #expect(try decode(frame, pieceSize: 100) == Array("012345678901234abcde".utf8))
+        #expect(try decode(frame, pieceSize: 100) == Array("012345678901234abcde01234fghij".utf8))
     }
 
     @Test func `a frame cut off anywhere does not complete`() throws {
@@ -87,6 +90,7 @@ private struct ForeignFrame: CustomTestStringConvertible {
         ("an empty compressed block", "04224d18 6440 a7 01000000 00", .block),
         ("garbage in a block", "04224d18 6440 a7 04000000 ffffffff", .block),
         ("a reference to before the content", "04224d18 6440 a7 0a000000 14 61 0500 50 6162636465", .block),
+        ("a wrong block hash", "04224d18 7440 bd 03000080 616263 ff53d133 00000000", .blockChecksum),
         ("a wrong content hash", "04224d18 6440 a7 03000080 616263 00000000 ff53d133", .contentChecksum),
     ])
     func `damage is named`(what: String, text: String, error: LZ4Error) {
