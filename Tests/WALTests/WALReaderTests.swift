@@ -121,10 +121,13 @@ import WAL
 
     @Test func `a log that was started over is noticed, and its old frames are not read`() throws {
         let file = try SQLiteFile()
-        for _ in 0..<5 { try file.run("INSERT INTO t (v) VALUES (randomblob(5000))") }
+        for _ in 0..<4 { try file.run("INSERT INTO t (v) VALUES (randomblob(5000))") }
+        let earlier = try read(try file.wal).position
+        try file.run("INSERT INTO t (v) VALUES (randomblob(5000))")
         let old = try read(try file.wal)
         let frameBefore = Int(old.position.offset) - old.position.header.frameSize
         #expect(old.position.follows(try #require(frame(try file.wal, at: frameBefore))))
+        #expect(!earlier.follows(try #require(frame(try file.wal, at: frameBefore))))
         try file.run("PRAGMA wal_checkpoint(RESTART)")
         let base = try file.database
         #expect(old.position.isInLog(of: try header(of: try file.wal)))
@@ -185,7 +188,7 @@ import WAL
         let file = try SQLiteFile()
         try file.run("INSERT INTO t (v) VALUES (1), (2)")
         let little = try file.wal
-        let big = bigEndianSums(of: little)
+        let big = withSums(little, bigEndian: true)
         #expect(big[3] == 0x83)
         let (reader, expected) = (try read(big), try read(little))
         #expect(reader.transactionCount == 1)
@@ -193,12 +196,28 @@ import WAL
         #expect(reader.position.offset == expected.position.offset)
     }
 
-    /// The same log as a big-endian machine writes it.
-    private func bigEndianSums(of wal: [UInt8]) -> [UInt8] {
+    @Test func `a frame for page 0 ends the log, though its sums are right`() throws {
+        let file = try SQLiteFile()
+        try file.run("INSERT INTO t (v) VALUES (1)")
+        let end = try file.wal.count
+        try file.run("INSERT INTO t (v) VALUES (2)")
+        var wal = try file.wal
+        #expect(withSums(wal, bigEndian: false) == wal)
+        wal.replaceSubrange(end..<(end + 4), with: [0, 0, 0, 0])
+        let reader = try read(withSums(wal, bigEndian: false))
+        #expect(reader.end == .pageZero)
+        #expect(reader.position.offset == UInt64(end))
+    }
+
+    /// A log with all its sums computed again, as a machine of either byte order does it.
+    private func withSums(_ wal: [UInt8], bigEndian: Bool) -> [UInt8] {
         var wal = wal
-        wal[3] |= 1
+        if bigEndian { wal[3] |= 1 }
         var (first, second) = (0 as UInt32, 0 as UInt32)
-        func word(_ at: Int) -> UInt32 { wal[at..<(at + 4)].reduce(0) { $0 << 8 | UInt32($1) } }
+        func word(_ at: Int) -> UInt32 {
+            let word = wal[at..<(at + 4)].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
+            return bigEndian ? word : word.byteSwapped
+        }
         func add(_ range: Range<Int>) {
             for at in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
                 first = first &+ word(at) &+ second
