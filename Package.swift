@@ -54,8 +54,8 @@ let package = Package(
 
         // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
         .executableTarget(
-            name: "LTXDriver",
-            dependencies: ["LTX"],
+            name: "FormatsDriver",
+            dependencies: ["LTX", "Replication", "WAL"],
             path: "Tests/Interop/Driver",
             swiftSettings: wraps
         ),

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import time
@@ -96,27 +95,6 @@ def test_litestream_refuses_our_files_when_they_are_damaged(driver, litestream, 
     assert litestream.restore(tmp_path / "replica", tmp_path / "restored.db").returncode != 0
 
 
-def replicate(litestream, database: Path, replica: Path, log: Path, work) -> None:
-    """Runs Litestream while `work` changes the database, until all of it is in the replica."""
-    process = litestream.replicate(database, replica, log)
-    try:
-        work()
-        level = replica / "ltx/0"
-        connection = sqlite3.connect(database, isolation_level=None)
-        connection.execute("CREATE TABLE IF NOT EXISTS last (at)")
-        connection.close()
-        deadline, count, since = time.monotonic() + 60, -1, time.monotonic()
-        while time.monotonic() - since < 2.5:  # syncs are a second apart
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-            now = len(list(level.glob("*.ltx"))) if level.exists() else 0
-            if now != count or now == 0:
-                count, since = now, time.monotonic()
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-
-
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])
 def test_we_restore_what_litestream_writes(driver, litestream, tmp_path, page_size):
     database, replica = tmp_path / "live.db", tmp_path / "replica"
@@ -134,7 +112,7 @@ def test_we_restore_what_litestream_writes(driver, litestream, tmp_path, page_si
         connection.execute("DELETE FROM t WHERE id > 3")
         connection.execute("VACUUM")
 
-    replicate(litestream, database, replica, tmp_path / "log", work)
+    litestream.replicate(database, replica, tmp_path / "log", work)
     connection.close()
     theirs, ours = tmp_path / "theirs.db", tmp_path / "ours.db"
     done = litestream.restore(replica, theirs)
@@ -164,7 +142,7 @@ def test_litestream_takes_our_replica_over_and_we_restore_the_result(driver, lit
         connection.execute("INSERT INTO fruits (name) VALUES ('taken over')")
         connection.close()
 
-    replicate(litestream, database, replica, tmp_path / "log", work)
+    litestream.replicate(database, replica, tmp_path / "log", work)
     level0 = sorted((replica / "ltx/0").glob("*.ltx"))
     assert level0[: len(ours)] == ours and len(level0) > len(ours), (tmp_path / "log").read_text()
     restored = tmp_path / "restored.db"

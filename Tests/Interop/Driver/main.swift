@@ -1,142 +1,21 @@
-import Glibc
 import LTX
+import Replication
 
-/// A file, read and written at offsets; every failure ends the program, which only tests run.
-struct File {
-    private let descriptor: Int32
-
-    init(_ path: String, writing: Bool = false) {
-        descriptor = open(path, writing ? O_RDWR | O_CREAT | O_TRUNC : O_RDONLY, 0o644)
-        if descriptor < 0 { fail("cannot open \(path)") }
-    }
-
-    /// Up to `count` bytes, fewer only at the end.
-    func read(at offset: UInt64, count: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: count) { buffer, size in
-            size = pread(descriptor, buffer.baseAddress, count, off_t(offset))
-            if size < 0 { fail("cannot read") }
-        }
-    }
-
-    func write(_ bytes: [UInt8], at offset: UInt64) {
-        let size = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(offset)) }
-        if size != bytes.count { fail("cannot write") }
-    }
-
-    func truncate(to size: UInt64) {
-        if ftruncate(descriptor, off_t(size)) != 0 { fail("cannot truncate") }
-    }
-
-    func finish() {
-        close(descriptor)
-    }
+let arguments = Array(CommandLine.arguments.dropFirst())
+guard arguments.count >= 3 else {
+    fail("usage: FormatsDriver write FOLDER DB… | restore DB FILE… | compact FILE FILE… | generation DB FOLDER")
 }
-
-func fail(_ message: String) -> Never {
-    let line = Array("\(message)\n".utf8)
-    _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    exit(1)
-}
-
-/// Writes one level-0 file with all pages of `image` that are not in `previous`.
-func write(_ image: File, after previous: File?, txid: TXID, to path: String) throws(LTXError) {
-    let start = image.read(at: 0, count: 100)
-    let stored = UInt32(start[16]) << 8 | UInt32(start[17])
-    let pageSize = stored == 1 ? 65536 : stored
-    let commit = start[28..<32].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
-    let header = Header(
-        pageSize: pageSize,
-        commit: commit,
-        minTXID: txid,
-        maxTXID: txid,
-        timestampMilliseconds: Int64(time(nil)) * 1000,
-        walOffset: 32
-    )
-    let output = File(path, writing: true)
-    var (buffer, written) = ([UInt8](), 0 as UInt64)
-    var encoder = try Encoder(header, into: &buffer)
-    for number in 1...commit where number != header.lockPage {
-        let offset = UInt64(number - 1) * UInt64(pageSize)
-        let page = image.read(at: offset, count: Int(pageSize))
-        if let previous, previous.read(at: offset, count: Int(pageSize)) == page { continue }
-        try encoder.append(page: number, page.span, into: &buffer)
-        guard buffer.count > 1 << 20 else { continue }
-        output.write(buffer, at: written)
-        written += UInt64(buffer.count)
-        buffer.removeAll(keepingCapacity: true)
-    }
-    _ = try encoder.finish(into: &buffer)
-    output.write(buffer, at: written)
-    output.finish()
-}
-
-/// Hands on what `files` say together: first the header, then every page.
-func merge(_ files: [File], header: (Header) throws(LTXError) -> Void, page: (Page) throws(LTXError) -> Void)
-    throws(LTXError)
-{
-    var compactor = Compactor(fileCount: files.count)
-    var offsets = files.map { _ in 0 as UInt64 }
-    while true {
-        switch try compactor.next() {
-        case .input(let file):
-            let bytes = files[file].read(at: offsets[file], count: 1 << 16)
-            offsets[file] += UInt64(bytes.count)
-            compactor.feed(bytes, file: file)
-        case .header(let merged): try header(merged)
-        case .page(let next): try page(next)
-        case .end: return
-        }
-    }
-}
-
-func restore(_ files: [File], to path: String) throws(LTXError) {
-    let output = File(path, writing: true)
-    var pageSize: UInt64 = 0
-    try merge(files) { header in
-        guard header.isSnapshot else { fail("the first file is not a snapshot") }
-        pageSize = UInt64(header.pageSize)
-        output.truncate(to: pageSize * UInt64(header.commit))
-    } page: { page in
-        output.write(page.data, at: UInt64(page.number - 1) * pageSize)
-    }
-    output.finish()
-}
-
-func compact(_ files: [File], to path: String) throws(LTXError) {
-    let output = File(path, writing: true)
-    var (buffer, written) = ([UInt8](), 0 as UInt64)
-    var encoder: Encoder?
-    try merge(files) { (header) throws(LTXError) in
-        encoder = try Encoder(header, into: &buffer)
-    } page: { (page) throws(LTXError) in
-        try encoder?.append(page: page.number, page.data.span, into: &buffer)
-        guard buffer.count > 1 << 20 else { return }
-        output.write(buffer, at: written)
-        written += UInt64(buffer.count)
-        buffer.removeAll(keepingCapacity: true)
-    }
-    _ = try encoder.take()?.finish(into: &buffer)
-    output.write(buffer, at: written)
-    output.finish()
-}
-
-let arguments = CommandLine.arguments.dropFirst()
-guard arguments.count >= 3, let command = arguments.first else {
-    fail("usage: LTXDriver write FOLDER DB… | restore DB FILE… | compact FILE FILE…")
-}
-let target = arguments[arguments.startIndex + 1]
-let files = arguments.dropFirst(2).map { File($0) }
-do throws(LTXError) {
+let (command, target, sources) = (arguments[0], arguments[1], Array(arguments[2...]))
+do {
     switch command {
-    case "write":
-        for (index, image) in files.enumerated() {
-            let txid = TXID(rawValue: UInt64(index) + 1)
-            try write(image, after: index > 0 ? files[index - 1] : nil, txid: txid, to: "\(target)/\(txid)-\(txid).ltx")
-        }
-    case "restore": try restore(files, to: target)
-    case "compact": try compact(files, to: target)
+    case "write": try writeLevel0(sources.map { File($0) }, to: target)
+    case "restore": try restore(sources.map { File($0) }, to: target)
+    case "compact": try compact(sources.map { File($0) }, to: target)
+    case "generation": try restoreGeneration(from: sources[0], to: target)
     default: fail("unknown command \(command)")
     }
+} catch let error as LTXError {
+    fail("\(sources[error.file]): \(error)")
 } catch {
-    fail("\(arguments[arguments.startIndex + 2 + error.file]): \(error)")
+    fail("\(error)")
 }
