@@ -19,33 +19,43 @@ let package = Package(
     products: [.executable(name: "api", targets: ["api"])],
     targets: [
         // The program, from the outside in.
-        .executableTarget(name: "api", dependencies: ["App", "CLI"], swiftSettings: pure),
+        .executableTarget(
+            name: "api",
+            dependencies: [
+                "APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema",
+            ],
+            swiftSettings: pure
+        ),
         .target(
             name: "App",
-            dependencies: ["APIRoutes", "CLI", "HTTPServer", "Logging", "SQLite", "Schema", "Storage"],
+            dependencies: [
+                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+            ],
             swiftSettings: pure
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging"],
-            resources: [.embedInCode("Resources")],
+            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Pages"],
             swiftSettings: pure
         ),
+        .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
+        .target(name: "CPages", exclude: ["Files"]),
         .target(name: "Storage", dependencies: ["Domain", "SQLite"], swiftSettings: pure),
         .target(name: "Domain", swiftSettings: pure),
         .target(name: "Schema", dependencies: ["SQLite"], swiftSettings: pure),
 
         // Libraries that know nothing of tasks and users.
         .target(name: "HTTP", swiftSettings: pure),
-        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP"], swiftSettings: wraps),
+        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
-        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
         .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
-        .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
-        .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
+        .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
+        .target(name: "CLI", swiftSettings: wraps),
+        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
@@ -59,6 +69,7 @@ let package = Package(
             path: "Tests/Interop/Driver",
             swiftSettings: wraps
         ),
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(
             name: "LTXTests",
             dependencies: ["LTX", "LZ4"],

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ def driver() -> Path:
 @pytest.fixture(scope="session")
 def binaries() -> Path:
     """The folder of the real binaries."""
-    found = subprocess.run([HERE / "fetch-litestream"], check=True, capture_output=True, text=True)
+    environment = os.environ | {"PYTHON": sys.executable}
+    command = [HERE / "fetch-litestream"]
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return Path(found.stdout.strip())
 
 
