@@ -25,6 +25,7 @@ package struct Compactor: Sendable {
     private var waiting: [Int]
     private var heads = PageQueue()
     private var result: (header: Header, pages: PageSequence)?
+    private var failure: LTXError?
 
     /// A merge of `fileCount` files, the oldest of which is file 0.
     package init(fileCount: Int) {
@@ -39,7 +40,19 @@ package struct Compactor: Sendable {
     }
 
     /// Reads on, as far as the next thing worth telling.
+    ///
+    /// After an error there is only that error.
     package mutating func next() throws(LTXError) -> Step {
+        if let failure { throw failure }
+        do {
+            return try merge()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    private mutating func merge() throws(LTXError) -> Step {
         while true {
             if let file = waiting.last {
                 guard try advance(file) else { return .input(file: file) }

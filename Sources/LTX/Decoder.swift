@@ -52,6 +52,7 @@ package struct Decoder: Sendable {
     private var consumed = 0
     private var offset: UInt64 = 0
     private var inputHasEnded = false
+    private var failure: LTXError?
 
     package init() {}
 
@@ -72,9 +73,17 @@ package struct Decoder: Sendable {
     }
 
     /// Reads on, as far as the next thing worth telling.
+    ///
+    /// After an error there is only that error: what follows damage must not pass for pages.
     package mutating func next() throws(LTXError) -> Step {
-        while true {
-            if let step = try advance() { return step }
+        if let failure { throw failure }
+        do {
+            while true {
+                if let step = try advance() { return step }
+            }
+        } catch {
+            failure = error
+            throw error
         }
     }
 

@@ -101,6 +101,23 @@ import Testing
         }
     }
 
+    @Test func `after a page is missing, none of the later ones is told`() throws {
+        let files = [
+            try encode(.test(commit: 1, 1...1), [page(1, 1)]),
+            try encode(.test(commit: 4, 2...2), [page(3, 2), page(4, 2)]),
+        ]
+        var compactor = Compactor(fileCount: 2)
+        for file in files.indices {
+            compactor.feed(files[file], file: file)
+            compactor.feed([], file: file)
+        }
+        _ = try compactor.next()
+        _ = try compactor.next()
+        for _ in 0..<3 {
+            #expect(throws: LTXError(.pageMissing(2), offset: 0, file: 1)) { try compactor.next() }
+        }
+    }
+
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `any history gives the database that applying it page by page gives`(seed: UInt64) throws {
         var random = SeededGenerator(state: seed)

@@ -201,6 +201,22 @@ import Testing
         #expect(throws: LTXError(.databaseChecksumPresence, offset: UInt64(none.count - 16))) { try decode(none) }
     }
 
+    @Test func `after an error there are no more pages`() throws {
+        var file = Self.snapshot.bytes
+        file[Int(Self.pageOffset) + 20] ^= 0xFF
+        var decoder = Decoder()
+        var compactor = Compactor(fileCount: 1)
+        decoder.feed(file)
+        compactor.feed(file, file: 0)
+        _ = try decoder.next()
+        _ = try compactor.next()
+        let error = try #require(throws: LTXError.self) { try decoder.next() }
+        for _ in 0..<3 {
+            #expect(throws: error) { try decoder.next() }
+            #expect(throws: error) { try compactor.next() }
+        }
+    }
+
     @Test func `an error says what and where in words`() {
         let error = LTXError(.pageData(page: 7, .contentChecksum), offset: 1234)
         #expect("\(error)" == "the data of page 7 is damaged: contentChecksum (at byte 1234 of the LTX file)")

@@ -49,6 +49,7 @@ import Testing
             (two, .index(0), "b s0 | 0+0"),
             (two, .index(1), "b s1 | 1+0 1+20 1+100"),
             ("a/s0@1", .latest, "a s0"),
+            ("a/s2@1", .index(2), "a s2"),
             ("a/s0@1 a/0+0@2", .time(milliseconds: 1), "a s0"),
             // The first segment after the target ends the list, whatever the times after it.
             ("a/s0@1 a/0+0@2 a/0+20@9 a/0+30@3", .time(milliseconds: 4), "a s0 | 0+0"),

@@ -98,6 +98,11 @@ package struct GenerationPlan: Equatable, Sendable {
                 throw .indexMissing(object.generation, index: next)
             }
         }
+        let end = snapshot.index + UInt32(segments.count)
+        // A snapshot whose own WAL file has come to nothing yet is at its index all the same.
+        if case .index(let index) = target, end <= index, !(segments.isEmpty && snapshot.index == index) {
+            throw .indexMissing(snapshot.generation, index: end)
+        }
         return segments
     }
 }
