@@ -62,6 +62,21 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        // Tests.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
         // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
         .executableTarget(
             name: "FormatsDriver",
@@ -69,7 +84,6 @@ let package = Package(
             path: "Tests/Interop/Driver",
             swiftSettings: wraps
         ),
-        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(
             name: "LTXTests",
             dependencies: ["LTX", "LZ4"],
