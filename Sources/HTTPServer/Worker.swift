@@ -45,7 +45,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
     private(set) var wakeUpTime: MonotonicTime?
     private var nextSweepTime = MonotonicTime.now
 
-    /// - Parameter listener: A descriptor of its own for the shared listening socket; closed by the worker.
+    /// - `listener`: A descriptor of its own for the shared listening socket; closed by the worker.
     init(
         loop: EventLoop,
         listener: Int32,
