@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export SWIFT_BACKTRACE := interactive=no
 
 BUILD_PACKAGES := libsqlite3-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) libhttp-parser-dev python3 python3-venv curl sqlite3 zsh fish chromium
+TEST_PACKAGES := $(BUILD_PACKAGES) libhttp-parser-dev liblz4-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
@@ -26,7 +26,7 @@ test: .venv/ready ## run every test
 	@$(call install,$(TEST_PACKAGES))
 	swift build --product api
 	swift test
-	.venv/bin/pytest -q Tests/EndToEnd
+	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop
 
 lint: ## check the form of the sources
 	swift format lint --strict -r -p $(SOURCES)
@@ -39,6 +39,10 @@ format: ## bring the sources into form
 bench: build ## measure against a Go peer, in pairs
 	@$(call install,$(BENCH_PACKAGES))
 	python3 Tests/Bench/bench.py
+
+fuzz: ## fuzz the readers of file formats, two minutes each
+	@$(call install,$(TEST_PACKAGES))
+	for format in LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
 
 coverage: ## run the Swift tests and show what they reach
 	@$(call install,$(TEST_PACKAGES))

@@ -48,6 +48,10 @@ let package = Package(
         .target(name: "HTTP", swiftSettings: pure),
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
+        .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
+        .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
+        .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
+        .target(name: "WAL", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
@@ -55,8 +59,10 @@ let package = Package(
 
         // C, through module maps.
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        // Tests.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
@@ -68,6 +74,39 @@ let package = Package(
             dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],
             swiftSettings: wraps
         ),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
+        // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
+        .executableTarget(
+            name: "FormatsDriver",
+            dependencies: ["LTX", "Replication", "WAL"],
+            path: "Tests/Interop/Driver",
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "LTXTests",
+            dependencies: ["LTX", "LZ4"],
+            exclude: ["Fixtures"],
+            swiftSettings: pure
+        ),
+        .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
+        .testTarget(
+            name: "ReplicationTests",
+            dependencies: ["CSQLite", "LTX", "LZ4", "Replication", "WAL"],
+            exclude: ["Fixtures"],
+            swiftSettings: wraps
+        ),
+        .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
     ]
 )

@@ -40,15 +40,19 @@ package struct MessageReader: Sendable {
         }
     }
 
-    /// How many bytes of a body are held.
-    package var bodyByteCount: Int { body.count }
+    /// How many bytes of a request whose body is not complete are held.
+    package var heldByteCount: Int {
+        switch state {
+        case .head: 0
+        case .body(let head, _), .chunkedBody(let head, _, _): head.headers.byteCount + body.count
+        }
+    }
 
     /// Reads on.
     ///
-    /// - Parameters:
-    ///   - input: What has arrived and was not yet used.
-    ///   - used: Set to how much of `input` need not be shown again.
-    ///   - bodyBytesMax: Asked once for each head that announces a body.
+    /// - `input`: What has arrived and was not yet used.
+    /// - `used`: Set to how much of `input` need not be shown again.
+    /// - `bodyBytesMax`: Asked once for each head that announces a body.
     package mutating func read(
         _ input: Span<UInt8>,
         used: inout Int,

@@ -10,7 +10,7 @@ package enum MultipartForm {
 
     /// The contents of all parts, in order.
     ///
-    /// - Parameter type: The value of `Content-Type`.
+    /// - `type`: The value of `Content-Type`.
     package static func parts(of body: [UInt8], type: String?) throws(Failure) -> [ArraySlice<UInt8>] {
         guard let type, let boundary = boundary(in: type) else { throw .notMultipart }
         // Each delimiter but the first stands at the start of a line; the first may open the body.
@@ -28,9 +28,10 @@ package enum MultipartForm {
             if body[index...].starts(with: "--".utf8) { return parts }
             while index < body.count, ASCII.isSpace(body[index]) { index += 1 }
             guard body[index...].starts(with: "\r\n".utf8) else { throw .malformed }
-            // The empty line that ends the part's fields; with no fields at all it follows at once.
+            // The empty line that ends the part's fields; with no fields at all it follows at once. It must come before
+            // the delimiter: another part's empty line would make two parts one.
             guard let blank = find(Array("\r\n\r\n".utf8), in: body, from: index),
-                let end = find(delimiter, in: body, from: blank + 2)
+                let end = find(delimiter, in: body, from: index), end >= blank + 2
             else { throw .malformed }
             guard parts.count < partsMax else { throw .tooManyParts(max: partsMax) }
             parts.append(body[min(blank + 4, end)..<end])

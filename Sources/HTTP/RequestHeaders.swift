@@ -10,11 +10,14 @@ package struct RequestHeaders: Sendable {
 
     package var count: Int { fields.count }
 
+    /// How much memory the head's bytes take.
+    package var byteCount: Int { bytes.count }
+
     /// The value of the first field of this name.
     ///
     /// Bytes that are not UTF-8 come out as U+FFFD.
     ///
-    /// - Parameter name: In lower case.
+    /// - `name`: In lower case.
     package func first(_ name: StaticString) -> String? {
         for field in fields where isEqual(field.name, name) {
             return String(decoding: bytes[field.value], as: UTF8.self)

@@ -23,18 +23,16 @@ final class Connection: @unchecked Sendable {
     var reader: MessageReader
     /// Bytes that arrived and are not used yet.
     var unread: [UInt8] = []
-    /// Bytes that the socket did not take yet, and how many of them it did.
-    var unsent: [UInt8] = []
-    var sentCount = 0
+    var unsent = Unsent()
 
     var phase = Phase.idle
     /// When the phase is over at the latest; of no meaning while handling.
     var deadline: MonotonicTime
-    /// When the client must have taken what is unsent.
+    /// When the client must have taken what was unsent when its time began.
     var sendDeadline: MonotonicTime?
     /// Held bytes as last reported to the worker.
     var chargedBytes = 0
-    /// The body of the request that a handler has.
+    /// The request that a handler has; held even if the connection is closed meanwhile.
     var handledBytes = 0
 
     /// Whether `unread` makes no request without more bytes.
@@ -60,14 +58,18 @@ final class Connection: @unchecked Sendable {
     }
 
     var nextDeadline: MonotonicTime? {
-        guard phase != .handling else { return sendDeadline }
-        return sendDeadline.map { min($0, deadline) } ?? deadline
+        switch phase {
+        case .handling: sendDeadline
+        // Not idle in truth while it takes an answer.
+        case .idle: sendDeadline ?? deadline
+        case .head, .body, .lingering: sendDeadline.map { min($0, deadline) } ?? deadline
+        }
     }
 
-    var hasUnsent: Bool { sentCount < unsent.count }
+    var hasUnsent: Bool { !unsent.isEmpty }
 
     /// What the connection makes the server hold.
-    var heldBytes: Int { unread.count + reader.bodyByteCount + handledBytes + unsent.count - sentCount }
+    var heldBytes: Int { unread.count + reader.heldByteCount + handledBytes + unsent.bytes.count }
 
     /// Whether nothing has been asked that is not answered.
     var isIdle: Bool { phase == .idle && unread.isEmpty && !hasUnsent }
