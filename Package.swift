@@ -42,9 +42,13 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
         .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
 
         // C, through module maps.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
     ]
 )
