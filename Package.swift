@@ -42,13 +42,28 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
         .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
+        .target(name: "Files", swiftSettings: wraps),
 
         // C, through module maps.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: ["HTTPClient", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "ObjectStoreTests",
+            dependencies: ["Crypto", "Files", "HTTPClient", "ObjectStore", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
     ]
 )
