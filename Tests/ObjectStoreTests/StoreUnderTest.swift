@@ -1,18 +1,34 @@
 import Foundation
 import HTTPClient
-import ObjectStore
 import StoreTestSupport
 import Testing
+
+@testable import ObjectStore
 
 /// The stores that the contract is for.
 enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     case file
+    case moto
+    /// Ceph: checks signatures, and honours conditions.
+    case radosgw
+    /// Keeps its objects as files, and takes conditions without heeding them.
+    case rclone
 
-    static var wanted: [StoreUnderTest] { allCases.filter(\.isWanted) }
+    /// Those that can run on this machine.
+    static var wanted: [StoreUnderTest] { allCases.filter { $0.peer?.isWanted ?? true } }
+
+    /// Those that can be asked to create a key once.
+    static var creatingOnce: [StoreUnderTest] { wanted.filter { $0 != .rclone } }
 
     var testDescription: String { rawValue }
 
-    private var isWanted: Bool { true }
+    private var peer: RealPeer? { RealPeer(rawValue: rawValue) }
+
+    /// Whether keys are names without structure, as opposed to paths.
+    var isFlat: Bool { self != .file && self != .rclone }
+
+    /// Whether the server behind the store is known to keep this key as it is.
+    func allows(_ key: String) -> Bool { true }
 
     /// Runs `body` with an empty store.
     func withStore(_ body: (any ObjectStore) async throws -> Void) async throws {
@@ -21,19 +37,63 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
 
     /// Runs `body` with empty stores at these prefixes of one new place.
     func withStores(_ prefixes: [String], _ body: ([any ObjectStore]) async throws -> Void) async throws {
-        switch self {
-        case .file:
-            try await withTemporaryFolder { folder in
+        guard let peer else {
+            return try await withTemporaryFolder { folder in
                 try await body(prefixes.map { FileStore(root: "\(folder)/\($0)") })
             }
         }
+        let server = try peer.start()
+        var settings = StoreSettings(kind: .s3)
+        settings.bucket = "test-\(UUID().uuidString.lowercased())"
+        settings.endpoint = "http://127.0.0.1:\(server.port)"
+        settings.accessKeyID = "testkey"
+        settings.secretAccessKey = "testsecret"
+        settings.partBytes = StoreSettings.partBytesMin
+        try await createBucket(settings)
+        try await body(
+            prefixes.map {
+                var settings = settings
+                settings.path = "tests/\($0)"
+                return try settings.open(.test())
+            }
+        )
     }
+}
 
-    /// Whether keys are names without structure, as opposed to paths.
-    var isFlat: Bool { self != .file }
+extension StoreEnvironment {
+    static let sharedClient = HTTPClient(bundle: CABundle.find(ProcessInfo.processInfo.environment))
 
-    /// Whether the server behind the store is known to keep this key as it is.
-    func allows(_ key: String) -> Bool { true }
+    /// Nothing of the machine's own environment, so that no real credentials are ever used.
+    static func test(_ variables: [String: String] = [:]) -> StoreEnvironment {
+        var variables = variables
+        variables["AWS_SHARED_CREDENTIALS_FILE"] = variables["AWS_SHARED_CREDENTIALS_FILE"] ?? "/nonexistent"
+        variables["AWS_CONFIG_FILE"] = variables["AWS_CONFIG_FILE"] ?? "/nonexistent"
+        return StoreEnvironment(variables: variables, http: sharedClient)
+    }
+}
+
+/// Creates the bucket of these settings: the one thing that a store never does.
+func createBucket(_ settings: StoreSettings) async throws {
+    let key = AWSCredentials(
+        accessKeyID: try #require(settings.accessKeyID),
+        secretAccessKey: try #require(settings.secretAccessKey)
+    )
+    let signer = SigV4(dialect: .amazon, service: "s3", region: "us-east-1")
+    let request = CloudRequest(
+        .put,
+        key: "",
+        .repeatable,
+        .put,
+        origin: try #require(settings.endpoint),
+        path: "/\(settings.bucket)"
+    )
+    let signed = try signer.sign(request, key, at: StoreClock.system.now())
+    let answer = try await StoreEnvironment.sharedClient.send(
+        ClientRequest(.put, signed.url, headers: signed.headers)
+    )
+    guard answer.status == 200 else {
+        throw PeerError(message: "no bucket: \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
+    }
 }
 
 /// Expects `body` to fail with this kind of error.

@@ -49,6 +49,7 @@ package final class Peer: Sendable {
 
 package struct PeerError: Error, CustomStringConvertible {
     package let message: String
+    package init(message: String) { self.message = message }
     package var description: String { message }
 }
 

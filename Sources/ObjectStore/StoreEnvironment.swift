@@ -1,0 +1,115 @@
+internal import Files
+package import HTTPClient
+
+/// What stores take from the process they run in.
+package struct StoreEnvironment: Sendable {
+    package var variables: [String: String]
+    package var http: HTTPClient
+    package var clock = StoreClock.system
+    package var retry = RetryPolicy()
+    package var limits = TransferLimits()
+
+    package init(variables: [String: String], http: HTTPClient) {
+        (self.variables, self.http) = (variables, http)
+    }
+
+    /// The first of these variables that is set to something.
+    func variable(_ names: String...) -> String? {
+        names.lazy.compactMap { variables[$0] }.first { !$0.isEmpty }
+    }
+
+    /// The text of a small file, or nil when there is none.
+    func text(of path: String) throws(CredentialError) -> String? {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try File(reading: path).read(at: 0, count: Self.fileBytesMax + 1)
+        } catch {
+            guard error.isMissing else { throw CredentialError(.unusable, "\(error)") }
+            return nil
+        }
+        guard bytes.count <= Self.fileBytesMax else { throw CredentialError(.unusable, "\(path) is too long") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let fileBytesMax = 1 << 20
+}
+
+extension StoreSettings {
+    /// Opens the store; nothing is sent yet.
+    package func open(_ environment: StoreEnvironment) throws(StoreURLError) -> any ObjectStore {
+        switch kind {
+        case .file:
+            guard path.hasPrefix("/") else {
+                throw StoreURLError("the path \"\(path)\" of a file replica is not absolute")
+            }
+            return FileStore(root: path, clock: environment.clock)
+        case .s3: return try openS3(environment)
+        case .gcs, .azure: throw StoreURLError("\(kind.rawValue) is not there yet")
+        }
+    }
+
+    private func openS3(_ environment: StoreEnvironment) throws(StoreURLError) -> S3Store {
+        try check()
+        var settings = self
+        settings.endpoint = endpoint ?? environment.variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        let profile = AWSProfile(environment)
+        let region = region ?? environment.variable("AWS_REGION", "AWS_DEFAULT_REGION") ?? profile.region
+        let site = try S3Site(settings, region: region)
+        let chain = AWSCredentialChain(
+            environment: environment,
+            configured: configuredKey,
+            profile: profile,
+            region: { site.region }
+        )
+        let authorizer = SigV4Authorizer(
+            dialect: .amazon,
+            service: "s3",
+            region: { site.region },
+            credentials: CredentialCache(clock: environment.clock, fetch: chain.fetch)
+        )
+        return S3Store(
+            name: settings.description,
+            settings: settings,
+            site: site,
+            dialect: .amazon,
+            client: client(environment, settings.description, authorizer)
+        )
+    }
+
+    private var configuredKey: AWSCredentials? {
+        guard let accessKeyID, let secretAccessKey else { return nil }
+        return AWSCredentials(
+            accessKeyID: accessKeyID,
+            secretAccessKey: secretAccessKey,
+            sessionToken: sessionToken
+        )
+    }
+
+    private func client(
+        _ environment: StoreEnvironment,
+        _ name: String,
+        _ authorizer: any RequestAuthorizer
+    ) -> CloudClient {
+        CloudClient(
+            http: environment.http,
+            storeName: name,
+            authorizer: authorizer,
+            retry: environment.retry,
+            clock: environment.clock,
+            limits: environment.limits,
+            verifiesTLS: !skipVerify
+        )
+    }
+
+    /// What no store can work with, whoever set it.
+    private func check() throws(StoreURLError) {
+        try checkBucket()
+        guard (accessKeyID == nil) == (secretAccessKey == nil) else {
+            throw StoreURLError("access-key-id and secret-access-key are only good together; one of them is missing")
+        }
+        guard (Self.partBytesMin...Self.partBytesMax).contains(partBytes) else {
+            let (least, most) = (Self.partBytesMin >> 20, Self.partBytesMax >> 20)
+            throw StoreURLError("a part-size of \(partBytes) bytes is outside of \(least) to \(most) MiB")
+        }
+    }
+}
