@@ -100,6 +100,8 @@ final class Transfer: @unchecked Sendable {
         case .put, .post:
             set(CURLOPT_UPLOAD, 1)
             if request.method == .post { set(CURLOPT_CUSTOMREQUEST, "POST") }
+            // With no body there is nothing that libcurl could fail to rewind; see `setCallbacks`.
+            if request.body.isEmpty { set(CURLOPT_FRESH_CONNECT, 1) }
             require(ccurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(request.body.count)))
         }
     }

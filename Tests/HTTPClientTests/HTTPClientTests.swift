@@ -145,6 +145,11 @@ import Testing
         let error = await failure(ClientRequest(.put, url(path), body: [2]), client)
         #expect(error?.delivery == .maybeApplied)
         #expect(try await log().paths[path] == before + 2, "the server saw each put once")
+        for _ in 0..<2 {
+            let answer = try await client.send(ClientRequest(.put, url(path)))
+            #expect(answer.body == Array("first".utf8), "one without a body gets a connection of its own")
+        }
+        #expect(try await log().paths[path] == before + 4)
     }
 
     // MARK: TLS

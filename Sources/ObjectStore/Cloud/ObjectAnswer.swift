@@ -59,7 +59,7 @@ extension ClientAnswer {
     }
 }
 
-/// `bytes 0-99/1234`
+/// The header of that name: `bytes 0-99/1234`.
 struct ContentRange: Equatable {
     let bytes: Range<Int>
     let size: Int
