@@ -44,7 +44,8 @@ extension StoreSettings {
             }
             return FileStore(root: path, clock: environment.clock)
         case .s3: return try openS3(environment)
-        case .gcs, .azure: throw StoreURLError("\(kind.rawValue) is not there yet")
+        case .gcs: return try openGCS(environment)
+        case .azure: throw StoreURLError("\(kind.rawValue) is not there yet")
         }
     }
 
@@ -73,6 +74,35 @@ extension StoreSettings {
             site: site,
             dialect: .amazon,
             client: client(environment, settings.description, authorizer)
+        )
+    }
+
+    /// Google's XML API: S3's requests with other words for a condition and for the signature.
+    ///
+    /// The JSON API has no HMAC keys, and would be a second way to do everything.
+    private func openGCS(_ environment: StoreEnvironment) throws(StoreURLError) -> S3Store {
+        try check()
+        var settings = self
+        settings.endpoint = endpoint ?? "https://storage.googleapis.com"
+        let site = try S3Site(settings, region: "auto")
+        let authorizer: any RequestAuthorizer
+        if let configuredKey {
+            authorizer = SigV4Authorizer(
+                dialect: .google,
+                service: "storage",
+                region: { site.region },
+                credentials: CredentialCache(clock: environment.clock) { configuredKey }
+            )
+        } else {
+            let source = GoogleTokenSource(environment: environment, credentialsFile: credentialsFile)
+            authorizer = BearerAuthorizer(tokens: CredentialCache(clock: environment.clock, fetch: source.fetch))
+        }
+        return S3Store(
+            name: description,
+            settings: settings,
+            site: site,
+            dialect: .google,
+            client: client(environment, description, authorizer)
         )
     }
 

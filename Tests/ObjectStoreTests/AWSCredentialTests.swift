@@ -191,10 +191,10 @@ import Testing
         }
         #expect(keys.count == 1)
         #expect(try await log()["/ecs/open"] == 1)
-        clock.now = clock.now + .seconds(3600 - 400)
+        clock.now = StoreClock.system.now() + .seconds(3600 - 400)
         _ = try await cache.credential()
         #expect(try await log()["/ecs/open"] == 1)
-        clock.now = clock.now + .seconds(101)
+        clock.now = clock.now + .seconds(110)
         _ = try await cache.credential()
         #expect(try await log()["/ecs/open"] == 2)
     }
@@ -203,7 +203,7 @@ import Testing
         let clock = TestClock()
         let cache = cache(clock)
         let first = try await cache.credential()
-        clock.now = clock.now + .seconds(3400)
+        clock.now = StoreClock.system.now() + .seconds(3400)
         try await tell("/fail/1000")
         for _ in 0..<5 { #expect(try await cache.credential() == first) }
         #expect(try await log()["/ecs/open"] == 1 + 3, "one refresh, of three attempts")

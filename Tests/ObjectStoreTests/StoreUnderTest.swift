@@ -13,6 +13,10 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     case radosgw
     /// Keeps its objects as files, and takes conditions without heeding them.
     case rclone
+    /// Our fake of Google's API, with tokens of our fake of Google's metadata server.
+    case gcsToken
+    /// The same, with an HMAC key.
+    case gcsHMAC
 
     /// Those that can run on this machine.
     static var wanted: [StoreUnderTest] { allCases.filter { $0.peer?.isWanted ?? true } }
@@ -37,26 +41,36 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
 
     /// Runs `body` with empty stores at these prefixes of one new place.
     func withStores(_ prefixes: [String], _ body: ([any ObjectStore]) async throws -> Void) async throws {
-        guard let peer else {
+        var settings = StoreSettings(kind: .s3)
+        var variables: [String: String] = [:]
+        settings.partBytes = StoreSettings.partBytesMin
+        let unique = UUID().uuidString.lowercased()
+        switch self {
+        case .file:
             return try await withTemporaryFolder { folder in
                 try await body(prefixes.map { FileStore(root: "\(folder)/\($0)") })
             }
-        }
-        let server = try peer.start()
-        var settings = StoreSettings(kind: .s3)
-        settings.bucket = "test-\(UUID().uuidString.lowercased())"
-        settings.endpoint = "http://127.0.0.1:\(server.port)"
-        settings.accessKeyID = "testkey"
-        settings.secretAccessKey = "testsecret"
-        settings.partBytes = StoreSettings.partBytesMin
-        try await createBucket(settings)
-        try await body(
-            prefixes.map {
-                var settings = settings
-                settings.path = "tests/\($0)"
-                return try settings.open(.test())
+        case .moto, .radosgw, .rclone:
+            settings.bucket = "test-\(unique)"
+            settings.endpoint = "http://127.0.0.1:\(try #require(peer).start().port)"
+            (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
+            try await createBucket(settings)
+        case .gcsToken, .gcsHMAC:
+            settings.kind = .gcs
+            settings.bucket = "bkt"
+            settings.endpoint = "http://127.0.0.1:\(try SharedPeers.shared.peer("fake_gcs.py").port)"
+            if self == .gcsHMAC {
+                (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
+            } else {
+                variables["GCE_METADATA_HOST"] = "127.0.0.1:\(try SharedPeers.shared.peer("credentials.py").port)"
             }
-        )
+        }
+        let stores = try prefixes.map { prefix in
+            var settings = settings
+            settings.path = "\(unique)/\(prefix)"
+            return try settings.open(.test(variables))
+        }
+        try await body(stores)
     }
 }
 

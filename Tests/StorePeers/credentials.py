@@ -2,7 +2,7 @@
 
 Everything is under a path of its own, so that one process serves all tests:
   /imds/...     EC2 metadata, version 2 only      /ecs/...      a container's endpoint
-  /sts/         AssumeRoleWithWebIdentity         /metadata/... Google's metadata server
+  /sts/         AssumeRoleWithWebIdentity         /computeMetadata/... Google's metadata server
   /token        Google's OAuth token endpoint: verifies the JWT; started with `jwt` it tells the private key
 `GET /log` tells how often each path was asked; `/expiry/SECONDS` sets how long what is given out is good for;
 `/fail/N` makes the next N requests fail with 500.
@@ -60,7 +60,7 @@ class Services(BaseHTTPRequestHandler):
                 state["fail"] -= 1
                 return self.reply(500, "")
             state["serial"] += 1
-        service = {"imds": self.imds, "ecs": self.ecs, "sts": self.sts, "metadata": self.metadata, "token": self.token}
+        service = {"imds": self.imds, "ecs": self.ecs, "sts": self.sts, "computeMetadata": self.metadata, "token": self.token}
         service.get(path.split("/")[1], lambda *_: self.reply(404, ""))(path, body)
 
     do_GET = do_PUT = do_POST = do_any
@@ -114,7 +114,7 @@ class Services(BaseHTTPRequestHandler):
     def metadata(self, path, _):
         if self.headers.get("Metadata-Flavor") != "Google":
             return self.reply(403, "")
-        if path != "/metadata/computeMetadata/v1/instance/service-accounts/default/token":
+        if path != "/computeMetadata/v1/instance/service-accounts/default/token":
             return self.reply(404, "")
         self.reply(200, self.access_token("metadata"))
 

@@ -16,7 +16,10 @@ struct S3Judge: Sendable {
         case 301, 302, 307, 308: return elsewhere(detail, answer, error)
         case 400 where regionHint(answer, error) != nil: return elsewhere(detail, answer, error)
         case 304, 412: return Rejection(isCreate(request) ? .exists : .changed, detail)
-        case 401, 403:
+        case 401:
+            let advice = "the credentials are not accepted; check them"
+            return Rejection(.credentials, detail, advice: advice, remedy: .renewCredentials)
+        case 403:
             return Rejection(
                 .accessDenied,
                 detail,
