@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Files
 package import HTTPClient
 
@@ -45,7 +46,7 @@ extension StoreSettings {
             return FileStore(root: path, clock: environment.clock)
         case .s3: return try openS3(environment)
         case .gcs: return try openGCS(environment)
-        case .azure: throw StoreURLError("\(kind.rawValue) is not there yet")
+        case .azure: return try openAzure(environment)
         }
     }
 
@@ -103,6 +104,39 @@ extension StoreSettings {
             site: site,
             dialect: .google,
             client: client(environment, description, authorizer)
+        )
+    }
+
+    private func openAzure(_ environment: StoreEnvironment) throws(StoreURLError) -> AzureStore {
+        try check()
+        var settings = self
+        settings.accountName = accountName ?? environment.variable("LITESTREAM_AZURE_ACCOUNT_NAME")
+        guard let account = settings.accountName, !account.isEmpty,
+            account.utf8.allSatisfy({ UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || 0x30...0x39 ~= $0 })
+        else {
+            throw StoreURLError("name the storage account: account-name, or abs://account@container/path")
+        }
+        let authorizer: any RequestAuthorizer
+        if let token = sasToken {
+            authorizer = try SASAuthorizer(token)
+        } else if let key = accountKey ?? environment.variable("LITESTREAM_AZURE_ACCOUNT_KEY") {
+            guard let bytes = Base64.decode(key.trimmed), !bytes.isEmpty else {
+                throw StoreURLError("the account-key is not Base64, as Azure shows it; was it cut?")
+            }
+            authorizer = SharedKeyAuthorizer(account: account, key: bytes)
+        } else if let token = environment.variable("LITESTREAM_AZURE_SAS_TOKEN") {
+            authorizer = try SASAuthorizer(token)
+        } else {
+            throw StoreURLError(
+                "no credentials for Azure: set account-key or sas-token, or LITESTREAM_AZURE_ACCOUNT_KEY or _SAS_TOKEN"
+            )
+        }
+        let endpoint = try Endpoint(endpoint ?? "https://\(account).blob.core.windows.net")
+        return AzureStore(
+            name: settings.description,
+            settings: settings,
+            endpoint: endpoint,
+            client: client(environment, settings.description, authorizer)
         )
     }
 

@@ -7,7 +7,7 @@ import Testing
     let server: Peer
     let client = HTTPClient(bundle: CABundle.find(ProcessInfo.processInfo.environment))
 
-    init() throws { server = try SharedPeers.shared.peer("faults.py") }
+    init() async throws { server = try await SharedPeers.shared.peer("faults.py") }
 
     func url(_ path: String) -> String { "http://127.0.0.1:\(server.port)\(path)" }
 
@@ -179,7 +179,7 @@ import Testing
     // MARK: Many, and none any more
 
     @Test func `transfers at once are bounded, and connections are used again`() async throws {
-        let server = try Peer("faults.py")
+        let server = try await Peer.start("faults.py")
         let client = HTTPClient(bundle: .missing(""), transfersMax: 4)
         let url = "http://127.0.0.1:\(server.port)"
         try await withThrowingTaskGroup(of: Int.self) { group in

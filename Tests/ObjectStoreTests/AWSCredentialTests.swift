@@ -5,10 +5,10 @@ import Testing
 
 @testable import ObjectStore
 
-@Suite struct AWSCredentialTests {
+@Suite(.serialized) struct AWSCredentialTests {
     let server: Peer
 
-    init() throws { server = try Peer("credentials.py") }
+    init() async throws { server = try await Peer.start("credentials.py") }
 
     var base: String { "http://127.0.0.1:\(server.port)" }
 
@@ -18,6 +18,7 @@ import Testing
     ) async throws(CredentialError) -> AWSCredentials {
         var environment = StoreEnvironment.test(variables)
         environment.clock.sleep = { _ in }
+        environment.clock.elapsed = { .zero }
         return try await AWSCredentialChain(
             environment: environment,
             configured: configured,
@@ -225,8 +226,8 @@ import Testing
 
     @Test(.enabled(if: RealPeer.moto.isWanted))
     func `credentials that the store no longer accepts are renewed once, within the call`() async throws {
-        let moto = try RealPeer.moto.start()
-        let proxy = try Peer("faultproxy.py", String(moto.port))
+        let moto = try await RealPeer.moto.start()
+        let proxy = try await Peer.start("faultproxy.py", String(moto.port))
         var settings = StoreSettings(kind: .s3)
         settings.bucket = "renewal-\(UUID().uuidString.lowercased())"
         settings.endpoint = "http://127.0.0.1:\(moto.port)"

@@ -9,9 +9,9 @@ import Testing
     let gcs: Peer
     let google: Peer
 
-    init() throws {
-        gcs = try Peer("fake_gcs.py")
-        google = try Peer("credentials.py", "jwt")
+    init() async throws {
+        gcs = try await Peer.start("fake_gcs.py")
+        google = try await Peer.start("credentials.py", "jwt")
     }
 
     func store(_ variables: [String: String], credentialsFile: String? = nil) throws -> any ObjectStore {
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `a key that Google or we cannot use is a credential error that says why, and no secret`() async throws {
-        let wrongKey = try Peer("credentials.py", "jwt").facts["private_key"]
+        let wrongKey = try await Peer.start("credentials.py", "jwt").facts["private_key"]
         let cases: [(String, (inout [String: String]) -> Void)] = [
             ("Invalid JWT Signature", { $0["private_key"] = wrongKey }), ("bad header", { $0["private_key_id"] = "x" }),
             ("bad claims", { $0["client_email"] = "x" }), ("private_key", { $0["private_key"] = "BEGIN hush" }),
@@ -110,7 +110,7 @@ import Testing
     func `the emulator from PyPI keeps what is put, and its lack of preconditions is noticed`() async throws {
         // It has two of the XML API's methods, PUT and GET, and neither preconditions nor authentication.
         var settings = StoreSettings(kind: .gcs)
-        (settings.bucket, settings.endpoint) = ("bkt", "http://127.0.0.1:\(try RealPeer.gcs.start().port)")
+        (settings.bucket, settings.endpoint) = ("bkt", "http://127.0.0.1:\(try await RealPeer.gcs.start().port)")
         (settings.accessKeyID, settings.secretAccessKey) = ("any", "any")
         var environment = StoreEnvironment.test()
         environment.clock.sleep = { _ in }

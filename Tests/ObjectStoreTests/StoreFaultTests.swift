@@ -6,7 +6,7 @@ import Testing
 @testable import ObjectStore
 
 /// What a store's client makes of a network and a service that fail in the middle.
-@Suite(.enabled(if: RealPeer.moto.isWanted)) struct StoreFaultTests {
+@Suite(.serialized, .enabled(if: RealPeer.moto.isWanted)) struct StoreFaultTests {
     /// A store behind a proxy that was told what to break.
     struct Rig {
         let proxy: Peer
@@ -14,8 +14,8 @@ import Testing
         let store: any ObjectStore
 
         init(_ change: (inout StoreEnvironment) -> Void = { _ in }) async throws {
-            let moto = try RealPeer.moto.start()
-            proxy = try Peer("faultproxy.py", String(moto.port))
+            let moto = try await RealPeer.moto.start()
+            proxy = try await Peer.start("faultproxy.py", String(moto.port))
             var settings = StoreSettings(kind: .s3)
             settings.bucket = "faults-\(UUID().uuidString.lowercased())"
             settings.endpoint = "http://127.0.0.1:\(moto.port)"
@@ -25,6 +25,7 @@ import Testing
             var environment = StoreEnvironment.test()
             environment.limits = TransferLimits(connect: .seconds(2), stall: .seconds(1), total: .seconds(4))
             environment.clock.sleep = { _ in }
+            environment.clock.elapsed = { .zero }
             change(&environment)
             direct = try settings.open(environment)
             settings.endpoint = "http://127.0.0.1:\(proxy.port)"

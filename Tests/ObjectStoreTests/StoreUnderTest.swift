@@ -17,6 +17,10 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     case gcsToken
     /// The same, with an HMAC key.
     case gcsHMAC
+    /// Our fake of Azure, with the account's key.
+    case azureKey
+    /// The same, with a shared access signature.
+    case azureSAS
 
     /// Those that can run on this machine.
     static var wanted: [StoreUnderTest] { allCases.filter { $0.peer?.isWanted ?? true } }
@@ -52,17 +56,27 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
             }
         case .moto, .radosgw, .rclone:
             settings.bucket = "test-\(unique)"
-            settings.endpoint = "http://127.0.0.1:\(try #require(peer).start().port)"
+            settings.endpoint = "http://127.0.0.1:\(try await #require(peer).start().port)"
             (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
             try await createBucket(settings)
         case .gcsToken, .gcsHMAC:
             settings.kind = .gcs
             settings.bucket = "bkt"
-            settings.endpoint = "http://127.0.0.1:\(try SharedPeers.shared.peer("fake_gcs.py").port)"
+            settings.endpoint = "http://127.0.0.1:\(try await SharedPeers.shared.peer("fake_gcs.py").port)"
             if self == .gcsHMAC {
                 (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
             } else {
-                variables["GCE_METADATA_HOST"] = "127.0.0.1:\(try SharedPeers.shared.peer("credentials.py").port)"
+                variables["GCE_METADATA_HOST"] = "127.0.0.1:\(try await SharedPeers.shared.peer("credentials.py").port)"
+            }
+        case .azureKey, .azureSAS:
+            let azure = try await SharedPeers.shared.peer("fake_azure.py")
+            settings.kind = .azure
+            (settings.accountName, settings.bucket) = ("testaccount", "con")
+            settings.endpoint = "http://127.0.0.1:\(azure.port)"
+            if self == .azureKey {
+                settings.accountKey = azure.facts["key"]
+            } else {
+                settings.sasToken = azure.facts["sas"]
             }
         }
         let stores = try prefixes.map { prefix in

@@ -1,5 +1,4 @@
 package import Foundation
-private import Synchronization
 
 /// A server in a process of its own, which ends when this process does.
 package final class Peer: Sendable {
@@ -9,7 +8,15 @@ package final class Peer: Sendable {
     private let input: Pipe
 
     /// Starts `Tests/StorePeers/<arguments>` and waits until it says on which port it listens.
-    package init(_ script: String, _ arguments: String..., python: URL = Peer.python) throws {
+    package static func start(_ script: String, _ arguments: String...) async throws -> Peer {
+        // On a thread of its own: Ceph takes twenty seconds, and the pool has as many threads as there are cores.
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try Peer(script, arguments) }) }
+        }
+    }
+
+    private init(_ script: String, _ arguments: [String]) throws {
+        let python = Self.python
         let process = Process()
         process.executableURL = python
         process.arguments =
@@ -54,19 +61,15 @@ package struct PeerError: Error, CustomStringConvertible {
 }
 
 /// Servers that several tests share, each started once, by the first that asks.
-package final class SharedPeers: Sendable {
+package actor SharedPeers {
     package static let shared = SharedPeers()
-    private let started = Mutex<[String: Result<Peer, any Error>]>([:])
+    private var starting: [String: Task<Peer, any Error>] = [:]
 
-    package func peer(_ script: String, _ argument: String = "") throws -> Peer {
-        // Under the lock: a second one who asks waits for the first one's server.
-        try started.withLock { started in
-            let name = "\(script) \(argument)"
-            if let peer = started[name] { return try peer.get() }
-            let peer = Result { try Peer(script, argument) }
-            started[name] = peer
-            return try peer.get()
-        }
+    package func peer(_ script: String, _ argument: String = "") async throws -> Peer {
+        let name = "\(script) \(argument)"
+        let task = starting[name] ?? Task { try await Peer.start(script, argument) }
+        starting[name] = task
+        return try await task.value
     }
 }
 
@@ -82,7 +85,7 @@ package enum RealPeer: String, Sendable, CaseIterable {
             || isInstalled && FileManager.default.isExecutableFile(atPath: needed)
     }
 
-    package func start() throws -> Peer { try SharedPeers.shared.peer("peer.py", rawValue) }
+    package func start() async throws -> Peer { try await SharedPeers.shared.peer("peer.py", rawValue) }
 }
 
 /// Runs `body` with a new folder that is gone afterwards.

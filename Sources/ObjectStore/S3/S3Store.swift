@@ -3,12 +3,12 @@ internal import HTTPClient
 /// Objects in a bucket of S3, or of a service that speaks S3.
 ///
 /// - SeeAlso: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
-package struct S3Store: ObjectStore {
+package struct S3Store: CloudStore {
     package let name: String
+    let keys: KeySpace
+    let client: CloudClient
     private let site: S3Site
     private let judge: S3Judge
-    private let keys: KeySpace
-    private let client: CloudClient
     private let dialect: S3Dialect
     private let partBytes: Int
 
@@ -25,33 +25,6 @@ package struct S3Store: ObjectStore {
         return Receipt(etag: answer.etag, storeTime: answer.storeTime)
     }
 
-    package func get(
-        _ key: String,
-        range: ObjectRange?,
-        ifMatch: String?
-    ) async throws(ObjectStoreError) -> StoredObject {
-        let headers = range.map { [(name: "range", value: $0.header)] } ?? []
-        // Room for the text of a refusal, however short the range.
-        let bytesMax = max(range?.count ?? ObjectRange.bytesMax, CloudRequest.refusalBytesMax)
-        let answer: ClientAnswer
-        do throws(ObjectStoreError) {
-            answer = try await send(.get, key, .reads, .get, headers: headers, answerBytesMax: bytesMax)
-        } catch {
-            // An object that was replaced by a shorter one has the range no more.
-            guard error.kind == .outOfRange, let ifMatch, try await head(key).etag != ifMatch else { throw error }
-            throw self.error(.changed, .get, key, "it was replaced by a shorter object")
-        }
-        return try answer.object(key, range, ifMatch: ifMatch) { error($0, .get, key, $1, answer) }
-    }
-
-    package func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo {
-        let answer = try await send(.head, key, .reads, .head)
-        guard let size = answer.header("content-length").flatMap(Int.init) else {
-            throw error(.damaged, .head, key, "no Content-Length", answer)
-        }
-        return answer.info(key, size: size)
-    }
-
     package func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {
         var query: [(name: String, value: String)] = [
             ("list-type", "2"), ("encoding-type", "url"), ("max-keys", String(request.limit)),
@@ -59,22 +32,7 @@ package struct S3Store: ObjectStore {
         ]
         // The page behind a key, not behind a token: a listing can go on after any failure, in any process.
         if let startAfter = request.startAfter { query.append(("start-after", keys.prefix + startAfter)) }
-        let asked = query
-        let answer = try await client.send(
-            {
-                CloudRequest(
-                    .list,
-                    key: request.prefix,
-                    .reads,
-                    .get,
-                    origin: site.origin,
-                    path: site.path(),
-                    query: asked,
-                    answerBytesMax: CloudRequest.listingBytesMax
-                )
-            },
-            judge: judge.rejection
-        )
+        let answer = try await sendListing(request.prefix, query: query)
         let listing: S3Listing
         do throws(StoreAnswerError) { listing = try S3Listing(answer.body, keys: keys) } catch {
             throw self.error(.damaged, .list, request.prefix, error.message, answer)
@@ -86,20 +44,18 @@ package struct S3Store: ObjectStore {
         return ObjectPage(objects: listing.objects, next: request.next(startAfter: last))
     }
 
-    package func delete(_ key: String) async throws(ObjectStoreError) -> Receipt {
-        do throws(ObjectStoreError) {
-            let answer = try await send(.delete, key, .repeatable, .delete)
-            return Receipt(etag: nil, storeTime: answer.storeTime)
-        } catch {
-            guard error.kind == .notFound else { throw error }
-            return Receipt(etag: nil, storeTime: error.storeTime)
-        }
+    package func delete(_ key: String) async throws(ObjectStoreError) -> Receipt { try await remove(key) }
+
+    func address(_ fullKey: String) -> (origin: String, path: String) { (site.origin, site.path(fullKey)) }
+
+    func rejection(_ request: CloudRequest, _ answer: ClientAnswer) -> Rejection? {
+        judge.rejection(request, answer)
     }
 
     // MARK: Put
 
     package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
-        let first = try await read(source, key)
+        let first = try await read(source, partBytes, key)
         guard first.count == partBytes else {
             let answer = try await send(.put, key, .repeatable, .put, body: first)
             return Receipt(etag: answer.etag, storeTime: answer.storeTime)
@@ -144,7 +100,7 @@ package struct S3Store: ObjectStore {
                 throw error(.damaged, .put, key, "a part has no ETag", answer)
             }
             etags.append(etag)
-            part = part.count == partBytes ? try await read(source, key) : []
+            part = part.count == partBytes ? try await read(source, partBytes, key) : []
         } while !part.isEmpty
         return etags
     }
@@ -177,56 +133,6 @@ package struct S3Store: ObjectStore {
     }
 
     private static let partCountMax = 10_000
-
-    private func read(_ source: any ByteSource, _ key: String) async throws(ObjectStoreError) -> [UInt8] {
-        do { return try await source.read(partBytes) } catch {
-            throw self.error(.source, .put, key, "\(error)")
-        }
-    }
-
-    // MARK: Requests
-
-    private func send(
-        _ operation: ObjectStoreError.Operation,
-        _ key: String,
-        _ effect: RequestEffect,
-        _ method: ClientRequest.Method,
-        query: [(name: String, value: String)] = [],
-        headers: [(name: String, value: String)] = [],
-        body: [UInt8] = [],
-        answerBytesMax: Int = CloudRequest.refusalBytesMax
-    ) async throws(ObjectStoreError) -> ClientAnswer {
-        let fullKey = try keys.full(key, operation, name)
-        return try await client.send(
-            {
-                CloudRequest(
-                    operation,
-                    key: key,
-                    effect,
-                    method,
-                    origin: site.origin,
-                    path: site.path(fullKey),
-                    query: query,
-                    headers: headers,
-                    body: body,
-                    answerBytesMax: answerBytesMax
-                )
-            },
-            judge: judge.rejection
-        )
-    }
-
-    private func error(
-        _ kind: ObjectStoreError.Kind,
-        _ operation: ObjectStoreError.Operation,
-        _ key: String,
-        _ detail: String,
-        _ answer: ClientAnswer? = nil,
-        advice: String? = nil
-    ) -> ObjectStoreError {
-        let time = answer?.storeTime
-        return ObjectStoreError(kind, operation, key: key, store: name, detail, advice: advice, storeTime: time)
-    }
 }
 
 /// The words of S3's that Google has its own for.
