@@ -358,7 +358,15 @@ private final class PatternSource: ByteSource, @unchecked Sendable {
         return Self.bytes(offset..<min(byteCount, offset + count))
     }
 
+    /// Repeats with a period that no part or piece is a multiple of.
     static func bytes(_ range: Range<Int>) -> [UInt8] {
-        range.map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        let start = range.lowerBound % period
+        return Array(repeated[start..<(start + range.count)])
     }
+
+    private static let period = 65_521
+    private static let repeated: [UInt8] = {
+        let block = (0..<period).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        return Array([[UInt8]](repeating: block, count: (12 << 20) / period).joined())
+    }()
 }

@@ -16,8 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from serving import Handler, serve
 
 state = {"expiry": 3600, "fail": 0, "serial": 0, "log": {}}
 lock = threading.Lock()
@@ -31,20 +32,7 @@ def decode(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
-class Services(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status, body, kind="application/json"):
-        body = body if isinstance(body, bytes) else body.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Services(Handler):
     def do_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         path = urlsplit(self.path).path
@@ -77,11 +65,11 @@ class Services(BaseHTTPRequestHandler):
             seconds = int(self.headers.get("X-aws-ec2-metadata-token-ttl-seconds") or 0)
             if self.command != "PUT" or not 1 <= seconds <= 21600 or self.headers.get("X-Forwarded-For"):
                 return self.reply(400, "")
-            return self.reply(200, "imds-token", "text/plain")
+            return self.reply(200, "imds-token")
         if self.headers.get("X-aws-ec2-metadata-token") != "imds-token":
             return self.reply(401, "")
         if path == "/imds/latest/meta-data/iam/security-credentials/":
-            return self.reply(200, "my-role", "text/plain")
+            return self.reply(200, "my-role")
         if path == "/imds/latest/meta-data/iam/security-credentials/my-role":
             return self.reply(200, self.document("imds"))
         self.reply(404, "")
@@ -96,16 +84,16 @@ class Services(BaseHTTPRequestHandler):
     def sts(self, _, body):
         form = {name: values[0] for name, values in parse_qs(body).items()}
         if form.get("Action") != "AssumeRoleWithWebIdentity" or form.get("Version") != "2011-06-15":
-            return self.reply(400, self.sts_error("InvalidAction", "no such action"), "text/xml")
+            return self.reply(400, self.sts_error("InvalidAction", "no such action"))
         if form.get("WebIdentityToken") != "web token/+=" or not form.get("RoleArn", "").startswith("arn:aws:iam::"):
-            return self.reply(403, self.sts_error("AccessDenied", "Not authorized to perform sts:Assume"), "text/xml")
+            return self.reply(403, self.sts_error("AccessDenied", "Not authorized to perform sts:Assume"))
         if "RoleSessionName" not in form or "Authorization" in self.headers:
-            return self.reply(400, self.sts_error("ValidationError", "session name"), "text/xml")
+            return self.reply(400, self.sts_error("ValidationError", "session name"))
         self.reply(200, f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <AssumeRoleWithWebIdentityResult><Credentials><SessionToken>session</SessionToken>
     <SecretAccessKey>secret</SecretAccessKey><Expiration>{timestamp(state["expiry"])}</Expiration>
     <AccessKeyId>sts-{state["serial"]}</AccessKeyId></Credentials></AssumeRoleWithWebIdentityResult>
-</AssumeRoleWithWebIdentityResponse>""", "text/xml")
+</AssumeRoleWithWebIdentityResponse>""")
 
     @staticmethod
     def sts_error(code, message):
@@ -166,9 +154,5 @@ if __name__ == "__main__":
         os.environ["JWT_PUBLIC_KEY"] = public
         with open(private) as file:
             facts["private_key"] = file.read()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Services)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({"port": server.server_port, **facts}), flush=True)
-    sys.stdin.read()
+    serve(Services, **facts)
     subprocess.run(["rm", "-rf", folder], check=True)

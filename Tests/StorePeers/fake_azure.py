@@ -10,16 +10,15 @@ https://learn.microsoft.com/rest/api/storageservices/create-service-sas
 import base64
 import hashlib
 import hmac
-import json
 import re
-import sys
 import threading
 import time
 from email.utils import formatdate, parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
+
+from serving import Handler, serve
 
 ACCOUNT, CONTAINER = "testaccount", "con"
 KEY = base64.b64encode(hashlib.sha512(b"a key for tests").digest()).decode()
@@ -48,23 +47,8 @@ def sas(permissions, seconds):
     return "?" + urlencode({**fields, "sig": sign(sas_fields(permissions, expiry, CONTAINER))})
 
 
-class Blobs(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status, body=b"", headers={}):
-        body = body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        self.send_header("x-ms-version", VERSION)
-        self.send_header("Content-Length", headers.get("Content-Length", str(len(body))))
-        for name, value in headers.items():
-            if name != "Content-Length":
-                self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+class Blobs(Handler):
+    always = {"x-ms-version": VERSION}
 
     def fail(self, status, code, message="", headers={}):
         body = f"\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>" \
@@ -158,17 +142,7 @@ class Blobs(BaseHTTPRequestHandler):
             return self.fail(404, "BlobNotFound", "The specified blob does not exist.")
         body, etag, modified = blobs[name]
         headers = {"ETag": f'"{etag}"', "Last-Modified": formatdate(modified, usegmt=True), "x-ms-blob-type": "BlockBlob"}
-        if self.command == "HEAD":
-            return self.reply(200, b"", {**headers, "Content-Length": str(len(body))})
-        if asked := self.headers.get("Range"):
-            first, last = map(int, asked.removeprefix("bytes=").split("-"))
-            if first >= len(body):
-                return self.fail(416, "InvalidRange", "The range specified is invalid.",
-                                 {"Content-Range": f"bytes */{len(body)}"})
-            last = min(last, len(body) - 1)
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
-            return self.reply(206, body[first:last + 1], headers)
-        self.reply(200, body, headers)
+        self.reply_with_range(body, headers, lambda range: self.fail(416, "InvalidRange", "It is invalid.", range))
 
     def delete(self, name, *_):
         if blobs.pop(name, None) is None:
@@ -195,11 +169,4 @@ class Blobs(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Blobs)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({
-        "port": server.server_port, "key": KEY, "sas": sas("rwdl", 3600), "sas_read_only": sas("rl", 3600),
-        "sas_expired": sas("rwdl", -60),
-    }), flush=True)
-    sys.stdin.read()
+    serve(Blobs, key=KEY, sas=sas("rwdl", 3600), sas_read_only=sas("rl", 3600), sas_expired=sas("rwdl", -60))

@@ -8,15 +8,14 @@ https://cloud.google.com/storage/docs/xml-api/reference-headers
 
 import hashlib
 import hmac
-import json
 import re
-import sys
 import threading
 import time
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from serving import Handler, serve
 
 TOKEN = re.compile(r"Bearer (metadata|account|user)-[0-9]+")
 used, revoked = set(), set()
@@ -56,24 +55,7 @@ def refusal_of_signature(request, body, url):
     return None if hmac.compare_digest(good, fields["Signature"]) else "the signature"
 
 
-class Storage(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status, body=b"", headers={}):
-        body = body.encode() if isinstance(body, str) else body
-        self.send_response(status)
-        if status != 204:
-            self.send_header("Content-Length", headers.get("Content-Length", str(len(body))))
-        for name, value in headers.items():
-            if name != "Content-Length":
-                self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
+class Storage(Handler):
     def fail(self, status, code, message="", headers={}):
         self.reply(status, f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code>"
                            f"<Message>{escape(message)}</Message></Error>", headers)
@@ -124,16 +106,7 @@ class Storage(BaseHTTPRequestHandler):
             return self.fail(404, "NoSuchKey", "The specified key does not exist.")
         body, etag, modified, generation = objects[key]
         headers = {"ETag": etag, "Last-Modified": formatdate(modified, usegmt=True), "x-goog-generation": generation}
-        if self.command == "HEAD":
-            return self.reply(200, b"", {**headers, "Content-Length": str(len(body))})
-        if asked := self.headers.get("Range"):
-            first, last = map(int, asked.removeprefix("bytes=").split("-"))
-            if first >= len(body):
-                return self.fail(416, "InvalidRange", headers={"Content-Range": f"bytes */{len(body)}"})
-            last = min(last, len(body) - 1)
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
-            return self.reply(206, body[first:last + 1], headers)
-        self.reply(200, body, headers)
+        self.reply_with_range(body, headers, lambda range: self.fail(416, "InvalidRange", headers=range))
 
     def delete(self, key, _):
         if objects.pop(key, None) is None:
@@ -180,8 +153,4 @@ class Storage(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Storage)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({"port": server.server_port}), flush=True)
-    sys.stdin.read()
+    serve(Storage)

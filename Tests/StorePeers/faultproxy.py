@@ -11,19 +11,15 @@ import struct
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from serving import Handler, serve
 
 lock = threading.Lock()
 faults = []
 log = []
 
 
-class Proxy(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
+class Proxy(Handler):
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/__faults":
@@ -88,11 +84,6 @@ class Proxy(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def reply(self, status, body, headers={}):
-        self.send_head(status, [("Content-Length", str(len(body))), *headers.items()])
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
     def reset(self):
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -102,8 +93,4 @@ class Proxy(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({"port": server.server_port}), flush=True)
-    sys.stdin.read()
+    serve(Proxy)
