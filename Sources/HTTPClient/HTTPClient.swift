@@ -2,7 +2,8 @@
 ///
 /// All transfers run on one thread of their own, so that no task of the cooperative pool ever
 /// blocks on a socket. HTTP/1.1 only: a request that was sent is then known to be on exactly one
-/// connection, which is what ``TransferError/Delivery`` rests on. Redirects are answers, never
+/// connection, which is what ``TransferError/Delivery`` rests on. `PUT` and `POST` are sent once, whatever happens;
+/// `GET`, `HEAD` and `DELETE` libcurl repeats when a kept-alive connection dies before any answer. Redirects are answers, never
 /// followed: a signed request is for one host only. `http_proxy`, `https_proxy`, `no_proxy` and
 /// `ALL_PROXY` work as they do for curl.
 package final class HTTPClient: Sendable {

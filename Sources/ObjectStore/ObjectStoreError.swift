@@ -78,6 +78,20 @@ package struct ObjectStoreError: Error, Equatable, CustomStringConvertible {
             + (advice.map { "; \($0)" } ?? "")
     }
 
+    /// The same failure, seen as another kind.
+    func of(kind: Kind) -> ObjectStoreError {
+        ObjectStoreError(
+            kind,
+            operation,
+            key: key,
+            store: store,
+            detail,
+            advice: advice,
+            storeTime: storeTime,
+            retryAfter: retryAfter
+        )
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     package var isPassing: Bool {
         switch kind {

@@ -149,6 +149,29 @@ import Testing
         #expect(try await rig.log().count == 3)
     }
 
+    @Test(arguments: [
+        (["reset-after", answer(403, "AccessDenied")], ObjectStoreError.Kind.ambiguous),
+        ([answer(500, "InternalError"), answer(403, "AccessDenied")], .ambiguous),
+        ([answer(429, "SlowDown"), answer(403, "AccessDenied")], .accessDenied),
+    ])
+    func `a put that failed for certain after one that may have worked is ambiguous`(
+        faults: [String],
+        kind: ObjectStoreError.Kind
+    ) async throws {
+        let rig = try await Rig()
+        try await rig.plan(faults)
+        await expect(kind) { try await rig.store.put("k", [1]) }
+        #expect(try await rig.log().count == 2)
+    }
+
+    @Test func `a deletion that is sent again after it worked has worked`() async throws {
+        let rig = try await Rig()
+        try await rig.direct.put("k", [1])
+        try await rig.plan(["reset-after", Self.answer(404, "NoSuchKey")])
+        _ = try await rig.store.delete("k")
+        await expect(.notFound) { try await rig.direct.head("k") }
+    }
+
     @Test func `the store's wish to be left alone is heeded, and too long a wish ends the call`() async throws {
         let slept = Slept()
         let rig = try await Rig {

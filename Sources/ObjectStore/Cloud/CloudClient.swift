@@ -20,6 +20,7 @@ struct CloudClient: Sendable {
         let start = clock.elapsed()
         var attempt = 0
         var remediesLeft: [Rejection.Remedy] = [.renewCredentials, .repeatAtOnce]
+        var mayBeApplied = false
         while true {
             attempt += 1
             let request = describe()
@@ -42,9 +43,12 @@ struct CloudClient: Sendable {
                 elapsed: clock.elapsed() - start,
                 chance: clock.random()
             )
-            guard request.effect.allowsRetry(after: error.kind), let delay else { throw error }
-            // Cancelled while it waits: the outcome of the last attempt is that of the call.
-            guard await isSlept(delay) else { throw error }
+            // Whatever the last attempt met, an earlier one may have done it. (A deletion that finds nothing did.)
+            mayBeApplied = mayBeApplied || error.kind == .ambiguous
+            let final = mayBeApplied && error.kind != .notFound ? error.of(kind: .ambiguous) : error
+            guard request.effect.allowsRetry(after: error.kind), let delay else { throw final }
+            // Cancelled while it waits: what is known by now is the outcome of the call.
+            guard await isSlept(delay) else { throw final }
         }
     }
 
@@ -77,8 +81,8 @@ struct CloudClient: Sendable {
     // MARK: Errors
 
     private func error(_ rejection: Rejection, _ request: CloudRequest, _ answer: ClientAnswer) -> ObjectStoreError {
-        // Behind a 5xx to something that must not happen twice there may still be a machine at work.
-        let isUnknown = request.effect == .once && answer.status >= 500
+        // Behind a 5xx to a write there may still be a machine at work.
+        let isUnknown = request.effect != .reads && answer.status >= 500
         return ObjectStoreError(
             isUnknown ? .ambiguous : rejection.kind,
             request.operation,

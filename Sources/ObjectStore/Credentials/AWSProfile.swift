@@ -22,7 +22,7 @@ struct AWSProfile: Sendable {
             guard isNamed else { return nil }
             throw CredentialError(
                 .unusable,
-                "AWS_PROFILE is \(name), and neither \(files.joined(separator: " nor ")) has it"
+                "AWS_PROFILE is \(name), and there is no such profile in \(places.map(\.file).joined(separator: " or "))"
             )
         }
         if let accessKeyID = settings["aws_access_key_id"], let secret = settings["aws_secret_access_key"] {
@@ -41,18 +41,19 @@ struct AWSProfile: Sendable {
         return nil
     }
 
-    private var files: [String] {
-        let home = environment.variable("HOME") ?? "/root"
-        return [
-            environment.variable("AWS_SHARED_CREDENTIALS_FILE") ?? "\(home)/.aws/credentials",
-            environment.variable("AWS_CONFIG_FILE") ?? "\(home)/.aws/config",
-        ]
+    /// Where the profile is looked for, and under which heading; without a home, only in files that are named.
+    private var places: [(file: String, section: String)] {
+        let folder = environment.variable("HOME").map { "\($0)/.aws" }
+        let credentials = environment.variable("AWS_SHARED_CREDENTIALS_FILE") ?? folder.map { "\($0)/credentials" }
+        let config = environment.variable("AWS_CONFIG_FILE") ?? folder.map { "\($0)/config" }
+        return [(credentials, name), (config, name == "default" ? name : "profile \(name)")]
+            .compactMap { file, section in file.map { ($0, section) } }
     }
 
     /// Both files' settings of the profile; those of the credentials file win.
     private func settings() throws(CredentialError) -> [String: String] {
         var settings: [String: String] = [:]
-        for (file, section) in zip(files, [name, name == "default" ? name : "profile \(name)"]) {
+        for (file, section) in places {
             guard let text = try environment.text(of: file) else { continue }
             settings.merge(Self.section(section, of: text)) { first, _ in first }
         }
