@@ -123,7 +123,9 @@ final class Transfer: @unchecked Sendable {
         set(CURLOPT_SSL_VERIFYHOST, 2)
         switch bundle {
         case .file(let path): set(CURLOPT_CAINFO, path)
-        case .folder(let path): set(CURLOPT_CAPATH, path)
+        case .folder(let path):
+            require(ccurl_set_string(easy, CURLOPT_CAINFO, nil))  // not also what libcurl was built with
+            set(CURLOPT_CAPATH, path)
         case .missing: break  // refused in `validate` where it matters
         }
     }

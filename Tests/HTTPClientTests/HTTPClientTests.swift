@@ -163,6 +163,22 @@ import Testing
         #expect(wrongName?.reason == .certificate, "the certificate is for localhost only")
     }
 
+    @Test func `a folder of certificates is used, and nothing beside it`() async throws {
+        let certificate = try #require(server.facts["certificate"])
+        let tls = try #require(server.facts["tls"])
+        try await withTemporaryFolder { folder in
+            let client = HTTPClient(bundle: CABundle.find(["SSL_CERT_DIR": folder]))
+            let request = ClientRequest(.get, "https://localhost:\(tls)/echo")
+            #expect(await failure(request, client)?.reason == .certificate)
+            try FileManager.default.copyItem(atPath: certificate, toPath: folder + "/server.pem")
+            let rehash = try Process.run(URL(filePath: "/usr/bin/env"), arguments: ["openssl", "rehash", folder])
+            rehash.waitUntilExit()
+            let again = HTTPClient(bundle: CABundle.find(["SSL_CERT_DIR": folder]))
+            let answer = try await again.send(request)
+            #expect(answer.status == 200)
+        }
+    }
+
     @Test func `a server that was told not to be verified is not`() async throws {
         var request = ClientRequest(.get, "https://127.0.0.1:\(server.facts["tls"] ?? "")/echo")
         request.verifiesTLS = false
