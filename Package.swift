@@ -19,40 +19,91 @@ let package = Package(
     products: [.executable(name: "api", targets: ["api"])],
     targets: [
         // The program, from the outside in.
-        .executableTarget(name: "api", dependencies: ["App", "CLI"], swiftSettings: pure),
+        .executableTarget(
+            name: "api",
+            dependencies: [
+                "APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema",
+            ],
+            swiftSettings: pure
+        ),
         .target(
             name: "App",
-            dependencies: ["APIRoutes", "CLI", "HTTPServer", "Logging", "SQLite", "Schema", "Storage"],
+            dependencies: [
+                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+            ],
             swiftSettings: pure
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging"],
-            resources: [.embedInCode("Resources")],
+            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Pages"],
             swiftSettings: pure
         ),
+        .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
+        .target(name: "CPages", exclude: ["Files"]),
         .target(name: "Storage", dependencies: ["Domain", "SQLite"], swiftSettings: pure),
         .target(name: "Domain", swiftSettings: pure),
         .target(name: "Schema", dependencies: ["SQLite"], swiftSettings: pure),
 
         // Libraries that know nothing of tasks and users.
         .target(name: "HTTP", swiftSettings: pure),
-        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP"], swiftSettings: wraps),
+        .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
-        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: wraps),
-        .target(name: "Logging", dependencies: ["JSON"], swiftSettings: wraps),
-        .target(name: "CLI", dependencies: ["JSON"], swiftSettings: wraps),
+        .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
         .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
-        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: wraps),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
         .target(name: "Files", swiftSettings: wraps),
+        .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
+        .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
+        .target(name: "WAL", swiftSettings: pure),
+        .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
+        .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
+        .target(name: "CLI", swiftSettings: wraps),
+        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        // Tests.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
+        // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
+        .executableTarget(
+            name: "FormatsDriver",
+            dependencies: ["LTX", "Replication", "WAL"],
+            path: "Tests/Interop/Driver",
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "LTXTests",
+            dependencies: ["LTX", "LZ4"],
+            exclude: ["Fixtures"],
+            swiftSettings: pure
+        ),
+        .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
+        .testTarget(
+            name: "ReplicationTests",
+            dependencies: ["CSQLite", "LTX", "LZ4", "Replication", "WAL"],
+            exclude: ["Fixtures"],
+            swiftSettings: wraps
+        ),
+        .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
         .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
         .testTarget(
             name: "HTTPClientTests",

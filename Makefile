@@ -1,0 +1,76 @@
+# `make` alone lists what there is. Every target installs what it needs and is missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export SWIFT_BACKTRACE := interactive=no
+
+BUILD_PACKAGES := libcurl4-openssl-dev libsqlite3-dev libssl-dev pkg-config
+STORE_PACKAGES := openssl radosgw ceph-common ceph-mgr ceph-mon ceph-osd
+TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev liblz4-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium
+BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
+RELEASE := -c release --static-swift-stdlib --product api
+SOURCES := Sources Tests Package.swift
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build and serve on port 8080, with data/holdfast.db
+	@$(call install,$(BUILD_PACKAGES))
+	swift build --product api
+	.build/debug/api serve
+
+build: ## build the release binary: .build/release/api
+	@$(call install,$(BUILD_PACKAGES))
+	swift build $(RELEASE)
+
+test: .venv/ready ## run every test
+	@$(call install,$(TEST_PACKAGES))
+	swift build --product api
+	STORE_PEERS=required swift test
+	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop
+
+lint: ## check the form of the sources
+	swift format lint --strict -r -p $(SOURCES)
+	@# The whole of Foundation brings 44 MB of ICU into the binary; FoundationEssentials has what is needed.
+	@! grep -rnE '^((package|internal|public) )?import Foundation$$' Sources
+
+format: ## bring the sources into form
+	swift format -i -r -p $(SOURCES)
+
+bench: build ## measure against a Go peer, in pairs
+	@$(call install,$(BENCH_PACKAGES))
+	python3 Tests/Bench/bench.py
+
+fuzz: ## fuzz the readers of file formats, two minutes each
+	@$(call install,$(TEST_PACKAGES))
+	for format in LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
+
+coverage: ## run the Swift tests and show what they reach
+	@$(call install,$(TEST_PACKAGES))
+	swift test --enable-code-coverage
+	llvm-cov report -ignore-filename-regex='Tests/|\.build/' \
+	    -instr-profile "$$(dirname "$$(swift test --show-codecov-path)")/default.profdata" \
+	    "$$(ls -d .build/debug/*PackageTests.xctest)"
+
+clean: ## remove what was built; data/ stays
+	rm -rf .build .venv
+
+.venv/ready: Tests/requirements.txt Tests/requirements-stores.txt
+	@$(call install,python3 python3-venv)
+	python3 -m venv .venv
+	.venv/bin/pip install -q --disable-pip-version-check $(addprefix -r ,$^)
+	touch $@
+
+# Asks apt only for what is not there, so that a machine that has everything needs neither network nor root.
+define install
+missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Abbrev}\n' $(1) 2>/dev/null | awk '$$2 == "ii" { print $$1 }' \
+    | sort | comm -23 <(printf '%s\n' $(1) | sort -u) -); \
+if [ -n "$$missing" ]; then \
+    echo "installing:" $$missing; \
+    sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+    $$sudo apt-get update -qq; \
+    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends $$missing > /dev/null; \
+fi
+endef
+
+.PHONY: help run build test lint format bench coverage clean

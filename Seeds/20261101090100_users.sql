@@ -1,0 +1,3 @@
+INSERT INTO users (first_name, last_name) VALUES
+    ('Taro', 'Yamada'),
+    ('Hanako', 'Suzuki');

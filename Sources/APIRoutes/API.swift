@@ -1,0 +1,135 @@
+package import Domain
+package import HTTP
+package import Logging
+
+/// The service's HTTP side: finds the route, answers errors, and logs one line for each request.
+package struct API: Handler {
+    private let router: Router<Route>
+    private let logger: Logger
+    private let requestIDs: RequestIDs
+
+    package init(
+        todos: any TodoRepository,
+        users: any UserRepository,
+        pastes: any PasteRepository,
+        readiness: @escaping @Sendable () -> Readiness,
+        logger: Logger
+    ) {
+        var router = Router<Route>()
+        TaskHandlers(todos: todos).add(to: &router)
+        UserHandlers(users: users).add(to: &router)
+        SystemHandlers(readiness: readiness).add(to: &router)
+        PasteHandlers(pastes: pastes).add(to: &router)
+        self.router = router
+        self.logger = logger
+        var generator = SystemRandomNumberGenerator()
+        requestIDs = RequestIDs(using: &generator)
+    }
+
+    /// Every route there is, for whoever compares them with the OpenAPI document.
+    package var routes: [(method: Method, pattern: String)] { router.routes }
+
+    package func bodyBytesMax(for head: RequestHead) -> Int {
+        guard case .found(let route, _) = router.match(head.method, head.path) else { return Route.bodyBytesMax }
+        return route.bodyBytesMax
+    }
+
+    package func respond(to request: Request, context: RequestContext) async -> Response {
+        let requestID = requestIDs.id(for: request.headers)
+        var level = LogLevel.info
+        var response: Response
+        switch router.match(request.method, request.path) {
+        case .found(let route, let parameters):
+            level = route.logLevel
+            do {
+                response = try await route.respond(RoutedRequest(request: request, parameters: parameters))
+            } catch {
+                response = answer(error, requestID)
+            }
+        case .methodNotAllowed(let allowed): response = self.allowed(request, allowed, requestID)
+        case .notFound where request.method == .options && request.path == "*":
+            response = Response(.noContent)
+        case .notFound: response = Problem(RoutedRequest.notFound(request)).response(requestID: requestID)
+        }
+        complete(&response, requestID)
+        log(level, request, response, requestID, context)
+        return response
+    }
+
+    package func refuse(_ refusal: Refusal, context: RequestContext) -> Response {
+        let requestID = requestIDs.id(for: nil)
+        var response = Problem(refusal).response(requestID: requestID)
+        complete(&response, requestID)
+        logger.log(.warning, "request refused") { fields in
+            fields.add("status", Int64(refusal.status.code))
+            fields.add("reason", refusal.detail)
+            fields.add("remote", context.peer.description)
+            fields.add("request_id", requestID)
+        }
+        return response
+    }
+
+    private func complete(_ response: inout Response, _ requestID: String) {
+        response.add("X-Request-Id", requestID)
+        response.add("X-Content-Type-Options", "nosniff")
+    }
+
+    private func allowed(_ request: Request, _ methods: [Method], _ requestID: String) -> Response {
+        let list = methods.map(\.name).joined(separator: ", ")
+        var response: Response
+        if request.method == .options {
+            response = Response(.noContent)
+        } else {
+            let detail = "\(request.method.name) is not possible here; possible are \(list)."
+            response = Problem(type: .methodNotAllowed, detail: detail).response(requestID: requestID)
+        }
+        response.add("Allow", list)
+        return response
+    }
+
+    private func answer(_ error: any Error, _ requestID: String) -> Response {
+        switch error {
+        case let error as AppError:
+            if let cause = error.cause { report(cause, requestID) }
+            return Problem(error).response(requestID: requestID)
+        case let refusal as Refusal:
+            return Problem(refusal).response(requestID: requestID)
+        default:
+            report("\(error)", requestID)
+            return Problem.internalError.response(requestID: requestID)
+        }
+    }
+
+    private func report(_ cause: String, _ requestID: String) {
+        logger.log(.error, "request failed") { fields in
+            fields.add("error", cause)
+            fields.add("request_id", requestID)
+        }
+    }
+
+    private func log(
+        _ level: LogLevel,
+        _ request: Request,
+        _ response: Response,
+        _ requestID: String,
+        _ context: RequestContext
+    ) {
+        let level = response.status.code >= 500 ? max(level, .warning) : level
+        logger.log(level, "request") { fields in
+            fields.add("method", request.method.name)
+            fields.add("path", request.path)
+            fields.add("status", Int64(response.status.code))
+            fields.add("bytes", Int64(response.body.count))
+            let (seconds, attoseconds) = (ContinuousClock.now - context.receivedAt).components
+            fields.add("duration_ms", nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+            fields.add("remote", context.peer.description)
+            fields.add("request_id", requestID)
+        }
+    }
+}
+
+extension RoutedRequest {
+    func notFound() -> AppError { Self.notFound(request) }
+
+    static func notFound(_ request: Request) -> AppError { .notFound("There is nothing at \(request.path).") }
+}

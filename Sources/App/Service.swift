@@ -1,0 +1,135 @@
+import APIRoutes
+import CLinux
+import Domain
+import FoundationEssentials
+import HTTPServer
+package import Logging
+import SQLite
+import Schema
+import Storage
+
+/// The running service: restores nothing yet, migrates, serves, and stops in the opposite order.
+package final class Service: Sendable {
+    package let port: Int
+
+    private let file: DatabaseFile
+    private let database: Database
+    private let server: Server
+    private let logger: Logger
+
+    /// When this returns, clients are served.
+    package init(_ configuration: ServiceConfiguration, logger: Logger) throws {
+        Self.keepFreedMemory()
+        self.logger = logger
+        file = try DatabaseFile(configuration.databasePath)
+        let newest = try Self.prepareSchema(file, configuration, logger)
+
+        var databaseConfiguration = Database.Configuration()
+        databaseConfiguration.writeTimeout = configuration.writeTimeout
+        databaseConfiguration.report = { failure in
+            logger.log(.error, "database trouble") { $0.add("error", failure) }
+        }
+        do throws(SQLiteError) {
+            database = try Database(file.path, configuration: databaseConfiguration)
+        } catch {
+            throw ServiceError(opening: file.path, error)
+        }
+        let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
+        let api = API(
+            todos: SQLiteTodoRepository(database, now: now),
+            users: SQLiteUserRepository(database, now: now),
+            pastes: SQLitePasteRepository(database, now: now),
+            readiness: { [database] in Self.readiness(database, newest: newest) },
+            logger: logger
+        )
+        do {
+            server = try Server(configuration.server, handler: api, hooks: Self.hooks(database, logger))
+        } catch {
+            database.close()
+            throw error
+        }
+        port = server.port
+        logger.log(.info, "listening") { fields in
+            fields.add("host", configuration.server.host)
+            fields.add("port", Int64(server.port))
+            fields.add("database", file.path)
+            fields.add("version", Version.current)
+        }
+    }
+
+    /// Finishes what has begun, then closes the database, all within the limit.
+    ///
+    /// Nothing that was answered is lost even without it.
+    package func stop(within limit: Duration) {
+        logger.log(.info, "stopping")
+        let cutOffCount = server.drain(within: limit * 4 / 5)
+        database.close()
+        server.stop()
+        logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
+    }
+
+    /// Makes glibc keep memory that is free for a moment.
+    ///
+    /// By default it gives it back to the kernel as soon as 128 KiB lie free at a heap's end, and faults it in again for
+    /// the next list: under load that costs more than making the list.
+    private static func keepFreedMemory() {
+        mallopt(M_TRIM_THRESHOLD, 8 << 20)
+    }
+
+    /// Applies what is pending, or only looks.
+    ///
+    /// - Returns: The newest migration there is a file for.
+    private static func prepareSchema(
+        _ file: DatabaseFile,
+        _ configuration: ServiceConfiguration,
+        _ logger: Logger
+    ) throws -> String {
+        let connection = try file.connect()
+        let migrator = try DatabaseFile.migrator(connection, folder: configuration.migrationsPath)
+        if configuration.migratesAtStart {
+            _ = try migrator.run(.up) {
+                $0.pending
+            } didRun: { migration in
+                logger.log(.info, "migrated") { $0.add("migration", migration.name) }
+            }
+        }
+        if let folder = configuration.seedsPath {
+            let seeder = Seeder(connection, gate: LocalGate(), files: try SQLFile.all(in: folder))
+            _ = try seeder.run { name in
+                logger.log(.info, "seeded") { $0.add("seed", name) }
+            }
+        }
+        let plan = try migrator.plan()
+        if !plan.pending.isEmpty {
+            logger.log(.warning, "migrations are pending") { $0.add("count", Int64(plan.pending.count)) }
+        }
+        return plan.pending.last?.name ?? plan.applied.last?.name ?? ""
+    }
+
+    private static func readiness(_ database: Database, newest: String) -> Readiness {
+        do {
+            let applied = try database.read { connection in
+                try connection.first("SELECT max(name) FROM schema_migrations") { $0.text(0) } ?? ""
+            }
+            guard applied == newest else { return .notReady("Migrations are pending.") }
+            return .ready(schema: applied, durability: "local")
+        } catch {
+            return .notReady("The database does not answer.")
+        }
+    }
+
+    private static func hooks(_ database: Database, _ logger: Logger) -> LoopHooks {
+        var hooks = LoopHooks()
+        hooks.starts = { loop in
+            do {
+                try database.attachThread(deliver: loop.submit)
+            } catch {
+                // It serves all the same, with the reader that all threads share.
+                logger.log(.warning, "a thread has no reader of its own") { $0.add("error", "\(error)") }
+            }
+        }
+        hooks.turnEnds = database.endSnapshot
+        hooks.stops = database.detachThread
+        return hooks
+    }
+}
