@@ -116,5 +116,15 @@ let package = Package(
             swiftSettings: wraps
         ),
         .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
+        .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],
+            swiftSettings: wraps
+        ),
     ]
 )
