@@ -14,6 +14,7 @@ swiftc -parse-as-library -sanitize=fuzzer,address -O -enforce-exclusivity=checke
     -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature NonisolatedNonsendingByDefault \
     Sources/HTTP/*.swift Tests/Fuzz/http-fuzz.swift -o .build/fuzz/http
 
-exec .build/fuzz/http -max_total_time="$seconds" -timeout=5 -max_len=2048 \
+# Swift's own backtraces get in the way of the sanitizer's.
+SWIFT_BACKTRACE=enable=no exec .build/fuzz/http -max_total_time="$seconds" -timeout=5 -max_len=2048 \
     -dict=Tests/Fuzz/http-dictionary.txt -artifact_prefix=.build/fuzz/ -print_final_stats=1 \
     .build/fuzz/http-corpus Tests/Fuzz/http-corpus
