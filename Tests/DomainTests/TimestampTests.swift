@@ -17,7 +17,7 @@ import Testing
     )
     func `seconds and text stand for the same moment`(seconds: Int64, text: String) {
         #expect(Timestamp(secondsSinceEpoch: seconds).text == text)
-        #expect(Self.parse(text)?.secondsSinceEpoch == seconds)
+        #expect(Self.parse(text) == Timestamp(secondsSinceEpoch: seconds))
     }
 
     @Test(

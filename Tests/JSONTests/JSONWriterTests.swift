@@ -31,7 +31,7 @@ import Testing
             json.bool(true)
             json.bool(false)
             json.endArray()
-            json.key("a" + "b")
+            json.key("ab")
             json.string("c")
             json.key("plain")
             json.plain("word")
@@ -106,6 +106,34 @@ import Testing
         )
     }
 
+    /// Eight bytes are looked at together, and the last eight again: whatever stands in one of them must be seen.
+    @Test(arguments: ["\"", "\\", "\n", "\u{0}", "\u{1F}", "\u{20}", "\u{7F}", "!", "#", "[", "]", "é", "\u{10FFFF}"])
+    func `a character is seen wherever it stands`(character: String) throws {
+        for count in 0...33 {
+            for position in 0...count {
+                let text =
+                    String(repeating: "a", count: position) + character
+                    + String(repeating: "b", count: count - position)
+                var whole = JSONWriter()
+                whole.string(text)
+                #expect(try Self.decode(whole) as? String == text)
+                var lent = JSONWriter()
+                lent.string(utf8: text.utf8.span)
+                #expect(lent.bytes == whole.bytes)
+            }
+        }
+    }
+
+    @Test func `bytes that are not UTF-8 are replaced, not passed on`() {
+        for count in 1...20 {
+            var bytes = [UInt8](repeating: UInt8(ascii: "a"), count: count)
+            bytes[count / 2] = 0xFF
+            var writer = JSONWriter()
+            writer.string(utf8: bytes.span)
+            #expect(String(validating: writer.bytes, as: UTF8.self)?.contains("\u{FFFD}") == true)
+        }
+    }
+
     @Test(arguments: 0..<100 as Range<UInt64>)
     func `what is written, however it nests, Foundation reads back as it was meant`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
@@ -132,10 +160,10 @@ import Testing
         case 1:
             json.beginObject()
             var members: [String: NSObject] = [:]
-            for number in 0..<Int.random(in: 0...5, using: &random) {
-                let key = "\(number)" + someText(&random)
-                json.key(key)
-                members[key] = writeValue(&json, depth: depth + 1, &random)
+            let names: [StaticString] = ["a", "bb", "long_enough_for_two_words", "d", "e"]
+            for name in names.prefix(Int.random(in: 0...5, using: &random)) {
+                json.key(name)
+                members[name.description] = writeValue(&json, depth: depth + 1, &random)
             }
             json.endObject()
             return members as NSDictionary
@@ -152,7 +180,7 @@ import Testing
             return value as NSNumber
         default:
             let value = someText(&random)
-            json.string(value)
+            if Bool.random(using: &random) { json.string(value) } else { json.string(utf8: value.utf8.span) }
             return value as NSString
         }
     }

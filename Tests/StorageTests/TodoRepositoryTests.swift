@@ -76,7 +76,13 @@ import Testing
         status: Todo.Status? = nil
     ) throws -> ([Int64], hasMore: Bool) {
         var ids: [Int64] = []
-        let hasMore = try stored.todos.list(Page(after: after, limit: limit), status: status) { ids.append($0.id) }
+        var titles: [String] = []
+        let hasMore = try stored.todos.list(Page(after: after, limit: limit), status: status) { id, title, _, _ in
+            ids.append(id)
+            titles.append(title.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+        }
+        // What was lent is what the rows hold.
+        #expect(try titles == ids.map { id in try stored.todos.find(id)?.title })
         return (ids, hasMore)
     }
 
