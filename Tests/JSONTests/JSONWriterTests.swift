@@ -106,31 +106,59 @@ import Testing
         )
     }
 
-    /// Eight bytes are looked at together, and the last eight again: whatever stands in one of them must be seen.
-    @Test(arguments: ["\"", "\\", "\n", "\u{0}", "\u{1F}", "\u{20}", "\u{7F}", "!", "#", "[", "]", "é", "\u{10FFFF}"])
-    func `a character is seen wherever it stands`(character: String) throws {
-        for count in 0...33 {
-            for position in 0...count {
-                let text =
-                    String(repeating: "a", count: position) + character
-                    + String(repeating: "b", count: count - position)
-                var whole = JSONWriter()
-                whole.string(text)
-                #expect(try Self.decode(whole) as? String == text)
-                var lent = JSONWriter()
-                lent.string(utf8: text.utf8.span)
-                #expect(lent.bytes == whole.bytes)
+    /// One byte after the other, as the standard says: what the writer does with eight at a time must be the same.
+    private static func escaped(_ bytes: [UInt8]) -> String {
+        var text = "\""
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            switch scalar {
+            case "\"", "\\": text += "\\\(scalar)"
+            case "\u{8}": text += "\\b"
+            case "\t": text += "\\t"
+            case "\n": text += "\\n"
+            case "\u{C}": text += "\\f"
+            case "\r": text += "\\r"
+            case "\0"..<" ": text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+
+    private static func written(_ bytes: [UInt8]) -> (asText: String, asBytes: String) {
+        (text { $0.string(String(decoding: bytes, as: UTF8.self)) }, text { $0.string(utf8: bytes.span) })
+    }
+
+    @Test func `what needs an escape is found wherever it stands, and whatever stands beside it`() {
+        for length in 0...26 {
+            for position in 0..<max(length, 1) {
+                for special in [nil, 0, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x5B, 0x5C, 0x5D, 0x7F, 0x80, 0xC3] as [UInt8?] {
+                    for neighbour in [0x20, 0x61, 0x21] as [UInt8] {
+                        var bytes = [UInt8](repeating: neighbour, count: length)
+                        if let special, length > 0 { bytes[position] = special }
+                        let written = Self.written(bytes)
+                        guard written == (Self.escaped(bytes), Self.escaped(bytes)) else {
+                            Issue.record("\(bytes): \(written)")
+                            return
+                        }
+                    }
+                }
             }
         }
     }
 
-    @Test func `bytes that are not UTF-8 are replaced, not passed on`() {
-        for count in 1...20 {
-            var bytes = [UInt8](repeating: UInt8(ascii: "a"), count: count)
-            bytes[count / 2] = 0xFF
-            var writer = JSONWriter()
-            writer.string(utf8: bytes.span)
-            #expect(String(validating: writer.bytes, as: UTF8.self)?.contains("\u{FFFD}") == true)
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `any bytes become the string that Swift makes of them`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<300 {
+            let highest: UInt8 = [0x7F, 0xFF, 0x23].randomElement(using: &random) ?? 0xFF
+            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                UInt8.random(in: 0...highest, using: &random)
+            }
+            let written = Self.written(bytes)
+            guard written == (Self.escaped(bytes), Self.escaped(bytes)) else {
+                Issue.record("\(bytes): \(written)")
+                return
+            }
         }
     }
 
@@ -139,7 +167,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var writer = JSONWriter(capacity: 0)
         let meant = Self.writeValue(&writer, depth: 0, &random)
-        #expect(try Self.decode(writer) as? NSObject == meant)
+        #expect(try JSONDecoder().decode(Tree.self, from: Data(writer.bytes)) == meant)
         #expect(throws: Never.self) { try JSONSyntax.check(writer.bytes.span) }
     }
 
@@ -148,7 +176,7 @@ import Testing
         _ json: inout JSONWriter,
         depth: Int,
         _ random: inout SeededGenerator
-    ) -> NSObject {
+    ) -> Tree {
         switch Int.random(in: depth > 6 ? 2...6 : 0...6, using: &random) {
         case 0:
             json.beginArray()
@@ -156,32 +184,36 @@ import Testing
                 writeValue(&json, depth: depth + 1, &random)
             }
             json.endArray()
-            return values as NSArray
+            return .array(values)
         case 1:
             json.beginObject()
-            var members: [String: NSObject] = [:]
-            let names: [StaticString] = ["a", "bb", "long_enough_for_two_words", "d", "e"]
-            for name in names.prefix(Int.random(in: 0...5, using: &random)) {
-                json.key(name)
-                members[name.description] = writeValue(&json, depth: depth + 1, &random)
+            var members: [String: Tree] = [:]
+            for key in ["a", "", "longer than eight bytes", "b c"].shuffled(using: &random).prefix(3) {
+                switch key {
+                case "a": json.key("a")
+                case "": json.key("")
+                case "b c": json.key("b c")
+                default: json.key("longer than eight bytes")
+                }
+                members[key] = writeValue(&json, depth: depth + 1, &random)
             }
             json.endObject()
-            return members as NSDictionary
+            return .object(members)
         case 2:
             json.null()
-            return NSNull()
+            return .null
         case 3:
             let value = Bool.random(using: &random)
             json.bool(value)
-            return value as NSNumber
+            return .bool(value)
         case 4:
             let value = Int64(bitPattern: random.next())
             json.integer(value)
-            return value as NSNumber
+            return .integer(value)
         default:
             let value = someText(&random)
             if Bool.random(using: &random) { json.string(value) } else { json.string(utf8: value.utf8.span) }
-            return value as NSString
+            return .text(Array(value.utf8))
         }
     }
 
@@ -193,5 +225,32 @@ import Testing
             if let scalar = Unicode.Scalar(UInt32.random(in: range, using: &random)) { scalars.append(scalar) }
         }
         return String(scalars)
+    }
+}
+
+/// Any JSON that the tests write.
+private enum Tree: Decodable, Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case text([UInt8])
+    case array([Tree])
+    case object([String: Tree])
+
+    init(from decoder: any Decoder) throws {
+        let value = try decoder.singleValueContainer()
+        if value.decodeNil() {
+            self = .null
+        } else if let bool = try? value.decode(Bool.self) {
+            self = .bool(bool)
+        } else if let integer = try? value.decode(Int64.self) {
+            self = .integer(integer)
+        } else if let text = try? value.decode(String.self) {
+            self = .text(Array(text.utf8))
+        } else if let array = try? value.decode([Tree].self) {
+            self = .array(array)
+        } else {
+            self = .object(try value.decode([String: Tree].self))
+        }
     }
 }
