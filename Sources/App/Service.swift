@@ -18,7 +18,9 @@ package final class Service: Sendable {
     private let logger: Logger
 
     /// When this returns, clients are served.
-    package init(_ configuration: ServiceConfiguration, logger: Logger) throws {
+    ///
+    /// - Parameter signals: Held as soon as there is something that must be finished.
+    package init(_ configuration: ServiceConfiguration, logger: Logger, signals: Signals) throws {
         Self.keepFreedMemory()
         self.logger = logger
         file = try DatabaseFile(configuration.databasePath)
@@ -42,6 +44,7 @@ package final class Service: Sendable {
             readiness: { [database] in Self.readiness(database, newest: newest) },
             logger: logger
         )
+        signals.hold()
         do {
             server = try Server(configuration.server, handler: api, hooks: Self.hooks(database, logger))
         } catch {
