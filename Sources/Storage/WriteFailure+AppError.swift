@@ -15,9 +15,14 @@ extension Database {
             case .closed: throw AppError.unavailable("The service is shutting down. Nothing was changed.")
             case .expired: throw AppError.unavailable("The write waited too long. Nothing was changed.")
             case .outcomeUnknown:
-                throw AppError.outcomeUnknown("The write took too long and may still be done. Look before you repeat it.")
+                throw AppError.outcomeUnknown(
+                    "The write took too long and may still be done. Look before you repeat it."
+                )
             case .notCommitted(let cause):
-                throw AppError.unavailable("The database did not take the write. Nothing was changed.", cause: "\(cause)")
+                throw AppError.unavailable(
+                    "The database did not take the write. Nothing was changed.",
+                    cause: "\(cause)"
+                )
             }
         }
     }
