@@ -49,6 +49,10 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
         .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
+        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
+        .target(name: "Files", swiftSettings: wraps),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -58,6 +62,8 @@ let package = Package(
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -98,5 +104,27 @@ let package = Package(
             swiftSettings: wraps
         ),
         .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
+        .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: ["HTTPClient", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "ObjectStoreTests",
+            dependencies: ["Crypto", "Files", "HTTPClient", "ObjectStore", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
+        .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],
+            swiftSettings: wraps
+        ),
     ]
 )

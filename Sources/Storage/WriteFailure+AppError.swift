@@ -24,6 +24,8 @@ extension Database {
                     cause: "\(cause)"
                 )
             }
+        } catch let error as SQLiteError where error.isFull {
+            throw AppError.unavailable("There is no room for the write. Nothing was changed.", cause: "\(error)")
         }
     }
 }
