@@ -69,6 +69,11 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         // Tests.
+        .testTarget(
+            name: "APIRoutesTests",
+            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Pages"],
+            swiftSettings: wraps
+        ),
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
         .testTarget(

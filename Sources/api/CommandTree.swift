@@ -33,7 +33,7 @@ enum CommandTree {
         "migrate",
         summary: "Change the database's schema.",
         discussion: """
-            Migrations are files <timestamp>_<name>.sql with a `-- migrate:up` and a `-- migrate:down` section. Each \
+            Migrations are files <timestamp>_<name>.sql with a `--\u{A0}migrate:up` and a `--\u{A0}migrate:down` section. Each \
             runs in one transaction together with its record: it is there whole, or not at all.
             """,
         examples: [
@@ -135,7 +135,7 @@ enum CommandTree {
             ("api completions fish > ~/.config/fish/completions/api.fish", "for fish"),
         ],
         positionals: [
-            Positional("SHELL", completion: .choices(Shell.allCases.map(\.rawValue)), help: "bash, zsh or fish.")
+            Positional("SHELL", completion: .choices(Shell.allCases.map(\.rawValue)), help: "The shell to complete in.")
         ]
     )
 
@@ -192,14 +192,14 @@ enum CommandTree {
             .value("LEVEL", default: "info"),
             environment: ["LOG_LEVEL"],
             completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
-            help: "debug, info, warning or error."
+            help: "Log nothing that matters less."
         ),
         Option(
             "log-format",
             .value("FORMAT", default: "auto"),
             environment: ["LOG_FORMAT"],
             completion: .choices(ServeCommand.LogFormatName.allCases.map(\.rawValue)),
-            help: "json, text, or auto: text on a terminal."
+            help: "auto is text on a terminal, else json."
         ),
         limit("max-connections", "COUNT", "8192", "Connections at a time; more are answered 503."),
         limit("max-connections-per-address", "COUNT", "4096", "The same for one client address."),
