@@ -33,7 +33,7 @@ enum CommandTree {
         "migrate",
         summary: "Change the database's schema.",
         discussion: """
-            Migrations are files <timestamp>_<name>.sql with a `--\u{A0}migrate:up` and a `--\u{A0}migrate:down` section. Each \
+            Migrations are files <timestamp>_<name>.sql with a `-- migrate:up` and a `-- migrate:down` section. Each \
             runs in one transaction together with its record: it is there whole, or not at all.
             """,
         examples: [
