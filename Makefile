@@ -41,9 +41,9 @@ bench: build ## measure against a Go peer, in pairs
 	@$(call install,$(BENCH_PACKAGES))
 	python3 Tests/Bench/bench.py
 
-fuzz: ## fuzz the readers of file formats, two minutes each
+fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
-	for format in LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
+	for format in HTTP LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
 
 coverage: ## run the Swift tests and show what they reach
 	@$(call install,$(TEST_PACKAGES))

@@ -4,13 +4,16 @@ import Threads
 /// The signals that ask a program to end, taken one by one instead of interrupting something.
 ///
 /// Before ``hold()`` the first one ends the program at once: a migration may take minutes and is undone, nothing else has
-/// begun. After it, the first one is kept for ``wait()``. Whoever asks twice does not want to wait, so the second one
-/// always ends the program at once, with the exit code that shells give for it.
+/// begun. After it, the first one is kept for ``wait()``. Whoever asks twice does not want to wait, so a second one ends
+/// the program at once, with the exit code that shells give for it.
 package final class Signals: Sendable {
     private struct State {
         var isHeld = false
-        var hasCome = false
+        var firstCame: MonotonicTime?
     }
+
+    /// Supervisors that signal a process and its group, as `timeout` does, ask once.
+    private static let echoTime = Duration.milliseconds(50)
 
     private static let signals: [Int32] = [SIGTERM, SIGINT]
     private static let hasCome = 0
@@ -34,16 +37,20 @@ package final class Signals: Sendable {
 
     /// Waits for the first one.
     package func wait() {
-        state.wait(for: Self.hasCome) { state -> Void? in state.hasCome ? () : nil }
+        state.wait(for: Self.hasCome) { state in state.firstCame.map { _ in () } }
     }
 
     private func take(_ signal: Int32) {
-        let isFirst = state.withLock { state in
+        let now = MonotonicTime.now
+        let first = state.withLock { state in
             if !state.isHeld { _exit(0) }
-            defer { state.hasCome = true }
-            return !state.hasCome
+            defer { state.firstCame = state.firstCame ?? now }
+            return state.firstCame
         }
-        guard isFirst else { _exit(128 + signal) }
+        if let first {
+            guard now < first.advanced(by: Self.echoTime) else { _exit(128 + signal) }
+            return
+        }
         state.signal(Self.hasCome)
     }
 

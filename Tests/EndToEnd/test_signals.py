@@ -89,8 +89,20 @@ def test_a_second_signal_ends_it_at_once(start_server) -> None:
         server.signal()
         assert eventually(lambda: is_refusing(server), 2), "new connections are still accepted"
         assert server.is_running(), "it did not wait for the request in flight"
+        time.sleep(0.1)  # sooner it would be taken for an echo of the first
         server.signal()
         server.wait(1)
+
+
+def test_a_signal_that_comes_twice_at_once_counts_once(start_server) -> None:
+    server = start_server()
+    with half_sent(server) as wire:
+        server.signal()
+        server.signal(signal.SIGINT)  # another one, or the kernel would make one of both
+        assert eventually(lambda: is_refusing(server), 2), "new connections are still accepted"
+        wire.send(TASK[HALF:])
+        assert wire.answer().status == 201
+    assert server.wait(SHUTDOWN_SECONDS_MAX) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

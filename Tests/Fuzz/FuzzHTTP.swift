@@ -1,4 +1,4 @@
-// Compiled into the module HTTP by `Tests/Fuzz/run.sh`.
+// Compiled into the module HTTP by `Tests/Fuzz/run`.
 
 /// Any bytes either are requests or are refused, in one piece as in many; forms and queries take any bytes too.
 @_cdecl("LLVMFuzzerTestOneInput")
