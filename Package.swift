@@ -69,7 +69,6 @@ let package = Package(
             path: "Tests/Interop/Driver",
             swiftSettings: wraps
         ),
-        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(
             name: "LTXTests",
             dependencies: ["LTX", "LZ4"],
@@ -84,5 +83,20 @@ let package = Package(
             swiftSettings: wraps
         ),
         .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
+        // Tests.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
     ]
 )

@@ -81,8 +81,7 @@ package struct API: Handler {
             response = Response(.noContent)
         } else {
             let detail = "\(request.method.name) is not possible here; possible are \(list)."
-            let problem = Problem(slug: "method-not-allowed", status: .methodNotAllowed, detail: detail)
-            response = problem.response(requestID: requestID)
+            response = Problem(type: .methodNotAllowed, detail: detail).response(requestID: requestID)
         }
         response.add("Allow", list)
         return response

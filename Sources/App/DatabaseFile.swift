@@ -16,7 +16,7 @@ package struct DatabaseFile: Sendable {
             let folder = URL(filePath: path).deletingLastPathComponent().path
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw ServiceError("cannot make the folder of \(path): \(error)")
+            throw ServiceError("cannot make the folder of \(path): \(fileFailureReason(error))")
         }
         do throws(FolderLock.Failure) {
             lock = try FolderLock(besides: path, patience: Self.lockPatience)

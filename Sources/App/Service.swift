@@ -93,6 +93,12 @@ package final class Service: Sendable {
                 logger.log(.info, "migrated") { $0.add("migration", migration.name) }
             }
         }
+        if let folder = configuration.seedsPath {
+            let seeder = Seeder(connection, gate: LocalGate(), files: try SQLFile.all(in: folder))
+            _ = try seeder.run { name in
+                logger.log(.info, "seeded") { $0.add("seed", name) }
+            }
+        }
         let plan = try migrator.plan()
         if !plan.pending.isEmpty {
             logger.log(.warning, "migrations are pending") { $0.add("count", Int64(plan.pending.count)) }

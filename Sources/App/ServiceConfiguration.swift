@@ -7,6 +7,8 @@ package struct ServiceConfiguration: Sendable {
     package var migrationsPath = "Migrations"
     /// Whether pending migrations are applied at start; if not, `/readyz` says that they are pending.
     package var migratesAtStart = true
+    /// Seeds to run at start, if any.
+    package var seedsPath: String?
     package var server = ServerConfiguration()
     package var writeTimeout = Duration.seconds(10)
     /// From the signal to the end of the process.

@@ -26,6 +26,17 @@ package struct Signals: Sendable {
         WorkerThread(named: "signals") { _exit(128 + wait()) }.detach()
     }
 
+    /// Ends the program when a shutdown hangs, so that whoever runs it need not: nothing that was answered is at stake.
+    package func exit(after limit: Duration, _ report: @escaping @Sendable () -> Void) {
+        WorkerThread(named: "shutdown") {
+            let (seconds, attoseconds) = limit.components
+            sleep(UInt32(clamping: seconds))
+            usleep(UInt32(clamping: attoseconds / 1_000_000_000_000))
+            report()
+            _exit(1)
+        }.detach()
+    }
+
     private var set: sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)

@@ -61,10 +61,10 @@ package struct Invocation: Sendable {
 
     /// The effective options and where each came from, for people who ask "why is it so"; secrets are masked.
     ///
-    /// The root's options (help, version) are left out: they are requests, not settings.
-    package func settingsReport() -> Table {
+    /// Only those that are asked for: others, such as `--json`, are requests and no settings.
+    package func settingsReport(of options: [Option]) -> Table {
         var table = Table(["setting", "value", "source"])
-        for option in path.appliedOptions {
+        for option in options {
             for setting in settings[option.name] ?? [] {
                 let value = option.isSecret ? "********" : setting.text
                 let source =

@@ -1,14 +1,34 @@
 /// A moment in UTC, to the second, as SQLite's `datetime()` writes it: `2022-07-31 05:45:20`.
-package struct Timestamp: Sendable, Hashable, Comparable {
-    /// Seconds since 1970; between the years 0000 and 9999.
-    package let secondsSinceEpoch: Int64
+///
+/// It is kept as these 19 characters, because that is how it comes out of the database and goes to the client: a list
+/// copies it, and needs no calendar.
+package struct Timestamp: Sendable, Equatable, Comparable {
+    private var characters: InlineArray<19, UInt8>
 
     private static let secondsPerDay: Int64 = 86_400
     private static let range: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
 
     /// Clamped to the years that four digits can write.
     package init(secondsSinceEpoch: Int64) {
-        self.secondsSinceEpoch = min(max(secondsSinceEpoch, Self.range.lowerBound), Self.range.upperBound)
+        let seconds = min(max(secondsSinceEpoch, Self.range.lowerBound), Self.range.upperBound)
+        var days = seconds / Self.secondsPerDay
+        var second = Int(seconds % Self.secondsPerDay)
+        if second < 0 {
+            second += Int(Self.secondsPerDay)
+            days -= 1
+        }
+        let (year, month, day) = Self.civil(days)
+        characters = InlineArray(repeating: UInt8(ascii: "-"))
+        characters[10] = UInt8(ascii: " ")
+        characters[13] = UInt8(ascii: ":")
+        characters[16] = UInt8(ascii: ":")
+        for (index, number) in [
+            (0, year / 100), (2, year % 100), (5, month), (8, day), (11, second / 3600), (14, second / 60 % 60),
+            (17, second % 60),
+        ] {
+            characters[index] = UInt8(ascii: "0") + UInt8(number / 10)
+            characters[index + 1] = UInt8(ascii: "0") + UInt8(number % 10)
+        }
     }
 
     /// Nil if the bytes are not exactly such a text, or name a day or hour that does not exist.
@@ -19,54 +39,35 @@ package struct Timestamp: Sendable, Hashable, Comparable {
             let month = Self.number(text, 5), let day = Self.number(text, 8),
             let hour = Self.number(text, 11), let minute = Self.number(text, 14), let second = Self.number(text, 17)
         else { return nil }
-        let year = century * 100 + yearOfCentury
-        guard (1...12).contains(month), day >= 1, hour < 24, minute < 60, second < 60 else { return nil }
-        guard day <= Self.dayCount(year, month) else { return nil }
-        secondsSinceEpoch =
-            Self.days(year, month, day) * Self.secondsPerDay + Int64(hour) * 3600 + Int64(minute) * 60 + Int64(second)
+        guard (1...12).contains(month), hour < 24, minute < 60, second < 60 else { return nil }
+        guard day >= 1, day <= Self.dayCount(century * 100 + yearOfCentury, month) else { return nil }
+        characters = InlineArray { text[$0] }
     }
 
-    package static func < (left: Self, right: Self) -> Bool { left.secondsSinceEpoch < right.secondsSinceEpoch }
+    package static func == (left: Self, right: Self) -> Bool { !(left < right) && !(right < left) }
 
-    /// Appends the 19 characters of the text.
-    package func append(to bytes: inout [UInt8]) {
-        var days = secondsSinceEpoch / Self.secondsPerDay
-        var second = secondsSinceEpoch % Self.secondsPerDay
-        if second < 0 {
-            second += Self.secondsPerDay
-            days -= 1
+    /// The order of the texts is the order of the times.
+    package static func < (left: Self, right: Self) -> Bool {
+        for index in left.characters.indices where left.characters[index] != right.characters[index] {
+            return left.characters[index] < right.characters[index]
         }
-        let (year, month, day) = Self.civil(days)
-        Self.append(year / 100, to: &bytes)
-        Self.append(year % 100, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Self.append(month, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Self.append(day, to: &bytes)
-        bytes.append(UInt8(ascii: " "))
-        Self.append(Int(second) / 3600, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Self.append(Int(second) / 60 % 60, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Self.append(Int(second) % 60, to: &bytes)
+        return false
+    }
+
+    /// Appends the 19 characters.
+    @inline(__always)
+    package func append(to bytes: inout [UInt8]) {
+        unsafe characters.span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
     }
 
     package var text: String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(19)
-        append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        unsafe characters.span.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
     private static func number(_ text: Span<UInt8>, _ index: Int) -> Int? {
         let tens = text[index] &- UInt8(ascii: "0")
         let ones = text[index + 1] &- UInt8(ascii: "0")
         return tens < 10 && ones < 10 ? Int(tens) * 10 + Int(ones) : nil
-    }
-
-    private static func append(_ number: Int, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "0") + UInt8(number / 10))
-        bytes.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 
     private static func dayCount(_ year: Int, _ month: Int) -> Int {
@@ -77,18 +78,10 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         }
     }
 
-    // Howard Hinnant's `days_from_civil` and `civil_from_days`: years start in March, so a leap day comes last, and
-    // eras of 400 years all have 146,097 days. See <https://howardhinnant.github.io/date_algorithms.html>.
-
-    private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-        let year = Int64(month <= 2 ? year - 1 : year)
-        let era = (year >= 0 ? year : year - 399) / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = Int64((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1)
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        return era * 146_097 + dayOfEra - 719_468
-    }
-
+    /// Howard Hinnant's `civil_from_days`: years start in March, so a leap day comes last, and all eras of 400 years have
+    /// 146,097 days.
+    ///
+    /// - SeeAlso: <https://howardhinnant.github.io/date_algorithms.html>
     private static func civil(_ days: Int64) -> (year: Int, month: Int, day: Int) {
         let days = days + 719_468
         let era = (days >= 0 ? days : days - 146_096) / 146_097

@@ -46,6 +46,13 @@ package struct Page: Sendable, Equatable {
     }
 }
 
+/// Sees one task of a list.
+///
+/// The title is lent as UTF-8, for as long as the call takes: a list of a hundred makes no hundred strings.
+package typealias TodoVisitor = (
+    _ id: Int64, _ title: Span<UInt8>, _ status: Todo.Status, _ created: Timestamp
+) -> Void
+
 /// Keeps tasks.
 ///
 /// Every method throws what storage has to say; a write that is refused for lack of room or time throws
@@ -54,10 +61,8 @@ package protocol TodoRepository: Sendable {
     /// - Returns: The new task's id.
     func create(title: String) async throws -> Int64
     func find(_ id: Int64) throws -> Todo?
-    /// Shows the tasks of a page one by one.
-    ///
-    /// - Returns: Whether there are more after them.
-    func list(_ page: Page, status: Todo.Status?, _ visit: (Todo) -> Void) throws -> Bool
+    /// Shows the tasks of a page one by one, and says whether there are more after them.
+    func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool
     /// - Returns: The task as it is after the change; nil if there is none.
     func update(_ id: Int64, _ change: TodoChange) async throws -> Todo?
     /// - Returns: The task as it was; nil if there is none.

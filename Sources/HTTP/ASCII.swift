@@ -46,6 +46,15 @@ enum ASCII {
         }
     }
 
+    /// Whether bytes equal a word, case and all.
+    static func isExactly(_ bytes: Span<UInt8>, _ range: Range<Int>, _ word: StaticString) -> Bool {
+        guard range.count == word.utf8CodeUnitCount else { return false }
+        for offset in 0..<range.count {
+            guard unsafe bytes[range.lowerBound + offset] == word.utf8Start[offset] else { return false }
+        }
+        return true
+    }
+
     /// Whether bytes equal a word, upper-case letters counting as lower-case ones.
     ///
     /// - Parameter lowercased: The word, in lower case.

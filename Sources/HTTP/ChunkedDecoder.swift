@@ -4,7 +4,7 @@
 /// else has been used to smuggle requests.
 struct ChunkedDecoder: Sendable {
     private enum State {
-        case size, sizeExtension, sizeLF, data, dataCR, dataLF, lineStart, trailer, trailerLF, endLF
+        case size, sizeExtension, sizeLF, data, dataCR, dataLF, lineStart, trailerName, trailerValue, trailerLF, endLF
     }
 
     /// Extensions and trailers together.
@@ -64,10 +64,17 @@ struct ChunkedDecoder: Sendable {
                 state = .endLF
                 return false
             }
-            guard ASCII.isToken(byte) else { throw .malformed("a trailer has no valid name") }
+            guard ASCII.isToken(byte) else { throw .malformed("a trailer has no valid name and colon") }
             try countExtra(byte)
-            state = .trailer
-        case .trailer:
+            state = .trailerName
+        case .trailerName:
+            try countExtra(byte)
+            if byte == UInt8(ascii: ":") {
+                state = .trailerValue
+            } else if !ASCII.isToken(byte) {
+                throw .malformed("a trailer has no valid name and colon")
+            }
+        case .trailerValue:
             try countExtra(byte)
             if byte == ASCII.cr { state = .trailerLF }
         case .trailerLF:

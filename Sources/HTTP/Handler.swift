@@ -20,8 +20,6 @@ package protocol Handler: Sendable {
 
     func respond(to request: Request, context: RequestContext) async -> Response
 
-    /// The answer to a request that the server itself turns away.
-    ///
-    /// - Parameter head: The request's head, if it came that far.
+    /// The answer to what the server itself turns away: bytes that are no request, or one too many.
     func refuse(_ refusal: Refusal, context: RequestContext) -> Response
 }

@@ -40,8 +40,13 @@ package struct MessageReader: Sendable {
         }
     }
 
-    /// How many bytes of a body are held.
-    package var bodyByteCount: Int { body.count }
+    /// How many bytes of a request whose body is not complete are held.
+    package var heldByteCount: Int {
+        switch state {
+        case .head: 0
+        case .body(let head, _), .chunkedBody(let head, _, _): head.headers.byteCount + body.count
+        }
+    }
 
     /// Reads on.
     ///

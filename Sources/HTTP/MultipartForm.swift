@@ -28,9 +28,10 @@ package enum MultipartForm {
             if body[index...].starts(with: "--".utf8) { return parts }
             while index < body.count, ASCII.isSpace(body[index]) { index += 1 }
             guard body[index...].starts(with: "\r\n".utf8) else { throw .malformed }
-            // The empty line that ends the part's fields; with no fields at all it follows at once.
+            // The empty line that ends the part's fields; with no fields at all it follows at once. It must come before
+            // the delimiter: another part's empty line would make two parts one.
             guard let blank = find(Array("\r\n\r\n".utf8), in: body, from: index),
-                let end = find(delimiter, in: body, from: blank + 2)
+                let end = find(delimiter, in: body, from: index), end >= blank + 2
             else { throw .malformed }
             guard parts.count < partsMax else { throw .tooManyParts(max: partsMax) }
             parts.append(body[min(blank + 4, end)..<end])

@@ -26,7 +26,8 @@ package struct PeerAddress: Sendable, Hashable, CustomStringConvertible {
     /// The host alone: dotted for IPv4, as RFC 5952 wants it for IPv6.
     package var description: String {
         if host.high == 0, host.low >> 32 == 0xFFFF {
-            return stride(from: 24, through: 0, by: -8).map { "\(host.low >> UInt64($0) & 0xFF)" }.joined(separator: ".")
+            let bytes = stride(from: 24, through: 0, by: -8).map { "\(host.low >> UInt64($0) & 0xFF)" }
+            return bytes.joined(separator: ".")
         }
         let groups = [host.high, host.low].flatMap { half in
             stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: half >> UInt64($0)) }

@@ -22,14 +22,21 @@ package struct Query: Sendable {
         bytes.reserveCapacity(text.count)
         var rest = text
         while let byte = rest.popFirst() {
-            let digits = rest.prefix(2).compactMap(ASCII.hexValue)
-            if byte == UInt8(ascii: "%"), digits.count == 2 {
-                bytes.append(UInt8(digits[0] << 4 | digits[1]))
-                rest.removeFirst(2)
-            } else {
-                bytes.append(byte == UInt8(ascii: "+") ? ASCII.space : byte)
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(ASCII.space)
+            case UInt8(ascii: "%"): bytes.append(escaped(&rest) ?? byte)
+            default: bytes.append(byte)
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Takes two hex digits; nil, and nothing taken, if they are not there.
+    private static func escaped(_ rest: inout Substring.UTF8View) -> UInt8? {
+        var digits = rest
+        guard let high = digits.popFirst().flatMap(ASCII.hexValue), let low = digits.popFirst().flatMap(ASCII.hexValue)
+        else { return nil }
+        rest = digits
+        return UInt8(high << 4 | low)
     }
 }

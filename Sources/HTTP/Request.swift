@@ -32,4 +32,7 @@ package struct Request: Sendable {
     package var method: Method { head.method }
     package var path: String { head.path }
     package var headers: RequestHeaders { head.headers }
+
+    /// How much memory its bytes take, head and body.
+    package var byteCount: Int { head.headers.byteCount + body.count }
 }

@@ -10,6 +10,9 @@ package struct RequestHeaders: Sendable {
 
     package var count: Int { fields.count }
 
+    /// How much memory the head's bytes take.
+    package var byteCount: Int { bytes.count }
+
     /// The value of the first field of this name.
     ///
     /// Bytes that are not UTF-8 come out as U+FFFD.

@@ -13,6 +13,10 @@ package struct RequestLimits: Sendable {
 /// the colon, one Content-Length in plain digits, never together with Transfer-Encoding, exactly one Host. Behind a
 /// proxy a lenient reader is where one request becomes two.
 struct RequestParser {
+    private static let methodBytesMax = 32
+    /// What a request line holds besides its target, at most: a method, two spaces, a version, CR LF.
+    private static let lineExtraBytesMax = methodBytesMax + 12
+
     private let limits: RequestLimits
 
     init(limits: RequestLimits) {
@@ -25,6 +29,8 @@ struct RequestParser {
     ///
     /// - Parameter scanned: How many bytes an earlier call has seen already; set to what this one saw.
     func headEnd(_ bytes: Span<UInt8>, scanned: inout Int) throws(Refusal) -> Int? {
+        // Somebody who speaks TLS to this port would otherwise wait for an answer until the time is up.
+        if scanned == 0, !bytes.isEmpty, !ASCII.isToken(bytes[0]) { throw .malformed("the method is not a token") }
         var index = scanned
         while index < bytes.count {
             guard bytes[index] == ASCII.lf else {
@@ -33,16 +39,13 @@ struct RequestParser {
             }
             guard index > 0, bytes[index - 1] == ASCII.cr else { throw .malformed("a line ends without CR") }
             if index >= 3, bytes[index - 2] == ASCII.lf {
-                guard index < limits.headBytesMax else { throw tooLarge }
+                try checkSize(bytes, index)
                 return index + 1
             }
             index += 1
         }
         scanned = index
-        if index > limits.targetBytesMax, !hasLine(bytes) {
-            throw .targetTooLong(bytesMax: limits.targetBytesMax)
-        }
-        guard index < limits.headBytesMax else { throw tooLarge }
+        try checkSize(bytes, index)
         return nil
     }
 
@@ -88,15 +91,26 @@ struct RequestParser {
         .headersTooLarge(bytesMax: limits.headBytesMax, fieldsMax: limits.fieldsMax)
     }
 
-    private func hasLine(_ bytes: Span<UInt8>) -> Bool {
-        for index in 0..<bytes.count where bytes[index] == ASCII.lf { return true }
+    /// Refuses a line, complete or not, only if the whole of it must be refused: how it was cut must not decide.
+    private func checkSize(_ bytes: Span<UInt8>, _ count: Int) throws(Refusal) {
+        let lineBytesMax = limits.targetBytesMax + Self.lineExtraBytesMax
+        if count > lineBytesMax, !hasLineEnd(bytes, lineBytesMax) {
+            throw .targetTooLong(bytesMax: limits.targetBytesMax)
+        }
+        guard count < limits.headBytesMax else { throw tooLarge }
+    }
+
+    private func hasLineEnd(_ bytes: Span<UInt8>, _ count: Int) -> Bool {
+        for index in 0..<count where bytes[index] == ASCII.lf { return true }
         return false
     }
 
     private func method(_ bytes: Span<UInt8>, _ index: inout Int) throws(Refusal) -> Method {
         while ASCII.isToken(bytes[index]) { index += 1 }
         guard index > 0, bytes[index] == ASCII.space else { throw .malformed("the method is not a token") }
-        guard index <= 32 else { throw .malformed("the method is longer than 32 characters") }
+        guard index <= Self.methodBytesMax else {
+            throw .malformed("the method is longer than \(Self.methodBytesMax) characters")
+        }
         defer { index += 1 }
         return Method(text(bytes, 0..<index))
     }
@@ -130,7 +144,9 @@ struct RequestParser {
         }
         let authority = index
         while index < target.upperBound, ASCII.isHost(bytes[index]) { index += 1 }
-        guard index > authority else { throw .malformed("the request target names no host") }
+        guard index > authority, bytes[authority] != UInt8(ascii: ":") else {
+            throw .malformed("the request target names no host")
+        }
         guard index < target.upperBound else { return "/" }
         switch bytes[index] {
         case UInt8(ascii: "/"): return text(bytes, index..<target.upperBound)
@@ -145,14 +161,17 @@ struct RequestParser {
         guard bytes[index] == ASCII.cr, bytes[index + 1] == ASCII.lf else {
             throw .malformed("the request line holds a lone CR")
         }
-        let range = start..<index
+        let digits = start + 5
+        guard index == digits + 3, ASCII.isExactly(bytes, start..<digits, "HTTP/"), ASCII.isDigit(bytes[digits]),
+            bytes[digits + 1] == UInt8(ascii: "."), ASCII.isDigit(bytes[digits + 2])
+        else { throw .malformed("the request line does not end in a version") }
         index += 2
-        if ASCII.isEqual(bytes, range, "http/1.1"), bytes[start] == UInt8(ascii: "H") { return true }
-        if ASCII.isEqual(bytes, range, "http/1.0"), bytes[start] == UInt8(ascii: "H") { return false }
-        guard range.count >= 5, ASCII.isEqual(bytes, start..<start + 5, "http/") else {
-            throw .malformed("the request line does not end in a version")
+        guard bytes[digits] == UInt8(ascii: "1") else { throw .unknownVersion }
+        switch bytes[digits + 2] {
+        case UInt8(ascii: "1"): return true
+        case UInt8(ascii: "0"): return false
+        default: throw .unknownVersion
         }
-        throw .unknownVersion
     }
 
     private func field(_ bytes: Span<UInt8>, _ index: inout Int) throws(Refusal) -> RequestHeaders.Field {
@@ -187,16 +206,19 @@ struct RequestParser {
 /// Gathers from the fields what decides where the body ends and whether the connection stays.
 private struct Framing {
     let isHTTP11: Bool
-    var isKeptAlive: Bool
     var expectsContinue = false
     private var contentLength: Int?
     private var isChunked = false
     private var hasHost = false
+    private var asksToClose = false
+    private var asksToStay = false
 
     init(isHTTP11: Bool) {
         self.isHTTP11 = isHTTP11
-        isKeptAlive = isHTTP11
     }
+
+    /// One `close` anywhere is the last word (RFC 9112, section 9.3).
+    var isKeptAlive: Bool { !asksToClose && (isHTTP11 || asksToStay) }
 
     mutating func note(_ field: RequestHeaders.Field, _ bytes: Span<UInt8>) throws(Refusal) {
         // Told apart by length first: most fields are none of these.
@@ -248,11 +270,8 @@ private struct Framing {
             let next = end + 1
             while start < end, ASCII.isSpace(bytes[start]) { start += 1 }
             while end > start, ASCII.isSpace(bytes[end - 1]) { end -= 1 }
-            if ASCII.isEqual(bytes, start..<end, "close") {
-                isKeptAlive = false
-                return
-            }
-            if !isHTTP11, ASCII.isEqual(bytes, start..<end, "keep-alive") { isKeptAlive = true }
+            if ASCII.isEqual(bytes, start..<end, "close") { asksToClose = true }
+            if ASCII.isEqual(bytes, start..<end, "keep-alive") { asksToStay = true }
             start = next
         }
     }

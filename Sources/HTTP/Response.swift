@@ -31,6 +31,15 @@ package struct Response: Sendable {
 
 /// Puts answers into bytes (RFC 9112, sections 4 to 6).
 package enum ResponseEncoder {
+    /// What becomes of the connection after an answer (RFC 9112, section 9.3).
+    package enum Persistence: Sendable {
+        /// It stays, as HTTP/1.1 takes for granted.
+        case stays
+        /// It stays, which a client of HTTP/1.0 believes only if it is told: it would wait for the end otherwise.
+        case staysForHTTP10
+        case closes
+    }
+
     /// - Parameters:
     ///   - date: A `Date` field's line, with its line end; made once a second by whoever has the clock.
     ///   - isHead: The answer to HEAD has the fields of GET's, and no body.
@@ -39,7 +48,7 @@ package enum ResponseEncoder {
         to output: inout [UInt8],
         date: [UInt8],
         isHead: Bool,
-        closes: Bool
+        persistence: Persistence
     ) {
         output.append(contentsOf: "HTTP/1.1 ".utf8)
         appendNumber(response.status.code, to: &output)
@@ -48,13 +57,19 @@ package enum ResponseEncoder {
         output.append(contentsOf: "\r\n".utf8)
         output.append(contentsOf: response.fields)
         output.append(contentsOf: date)
-        if response.status != .noContent {
+        // 204 ends with its fields, whatever they say: a length or a body would be taken for the next answer.
+        let hasBody = response.status != .noContent
+        if hasBody {
             output.append(contentsOf: "Content-Length: ".utf8)
             appendNumber(response.body.count, to: &output)
             output.append(contentsOf: "\r\n".utf8)
         }
-        output.append(contentsOf: closes ? "Connection: close\r\n\r\n".utf8 : "\r\n".utf8)
-        if !isHead { output.append(contentsOf: response.body) }
+        switch persistence {
+        case .stays: output.append(contentsOf: "\r\n".utf8)
+        case .staysForHTTP10: output.append(contentsOf: "Connection: keep-alive\r\n\r\n".utf8)
+        case .closes: output.append(contentsOf: "Connection: close\r\n\r\n".utf8)
+        }
+        if hasBody, !isHead { output.append(contentsOf: response.body) }
     }
 
     private static func appendNumber(_ value: Int, to output: inout [UInt8]) {

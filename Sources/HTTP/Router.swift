@@ -22,22 +22,48 @@ package struct Router<Endpoint: Sendable>: Sendable {
         case notFound
     }
 
-    private struct Node: Sendable {
-        var literals: [(segment: String, node: Int)] = []
-        var parameter: Int?
-        var parameterNames: [String] = []
-        var endpoints: [(method: Method, endpoint: Endpoint)] = []
-    }
-
-    private var nodes = [Node()]
+    private var tree = PathTree()
+    private var endpoints: [Endpoint] = []
 
     package init() {}
 
     /// All routes as they were added, for whoever compares them with the documentation.
     package private(set) var routes: [(method: Method, pattern: String)] = []
 
-    /// - Parameter pattern: `/tasks/{id}`: segments that start with a brace match any one segment that is not empty.
+    /// Adds a route; in the pattern `/tasks/{id}` a segment in braces stands for any one segment that is not empty.
     package mutating func add(_ method: Method, _ pattern: String, _ endpoint: Endpoint) {
+        tree.add(method, pattern, index: endpoints.count)
+        endpoints.append(endpoint)
+        routes.append((method, pattern))
+    }
+
+    package func match(_ method: Method, _ path: String) -> Match {
+        switch tree.match(method, path) {
+        case .found(let index, let parameters): .found(endpoints[index], parameters)
+        case .methodNotAllowed(let methods): .methodNotAllowed(methods)
+        case .notFound: .notFound
+        }
+    }
+}
+
+/// The patterns, segment by segment; knows routes by their number, so that the search itself is not generic.
+private struct PathTree: Sendable {
+    enum Match {
+        case found(Int, PathParameters)
+        case methodNotAllowed([Method])
+        case notFound
+    }
+
+    private struct Node: Sendable {
+        var literals: [(segment: String, node: Int)] = []
+        var parameter: Int?
+        var parameterNames: [String] = []
+        var routes: [(method: Method, index: Int)] = []
+    }
+
+    private var nodes = [Node()]
+
+    mutating func add(_ method: Method, _ pattern: String, index route: Int) {
         var index = 0
         var names: [String] = []
         for segment in Segments(pattern) {
@@ -51,13 +77,12 @@ package struct Router<Endpoint: Sendable>: Sendable {
                 index = appendNode { nodes, new in nodes[index].literals.append((literal, new)) }
             }
         }
-        precondition(!nodes[index].endpoints.contains { $0.method == method }, "\(method.name) \(pattern) twice")
-        nodes[index].endpoints.append((method, endpoint))
+        precondition(!nodes[index].routes.contains { $0.method == method }, "\(method.name) \(pattern) twice")
+        nodes[index].routes.append((method, route))
         nodes[index].parameterNames = names
-        routes.append((method, pattern))
     }
 
-    package func match(_ method: Method, _ path: String) -> Match {
+    func match(_ method: Method, _ path: String) -> Match {
         guard path.utf8.first == UInt8(ascii: "/") else { return .notFound }
         var index = 0
         var parameters = PathParameters()
@@ -71,14 +96,14 @@ package struct Router<Endpoint: Sendable>: Sendable {
                 return .notFound
             }
         }
-        let endpoints = nodes[index].endpoints
-        guard !endpoints.isEmpty else { return .notFound }
+        let routes = nodes[index].routes
+        guard !routes.isEmpty else { return .notFound }
         let wanted = method == .head ? .get : method
-        for (method, endpoint) in endpoints where method == wanted {
+        for route in routes where route.method == wanted {
             parameters.names = nodes[index].parameterNames
-            return .found(endpoint, parameters)
+            return .found(route.index, parameters)
         }
-        return .methodNotAllowed(allowed(endpoints.map(\.method)))
+        return .methodNotAllowed(allowed(routes.map(\.method)))
     }
 
     private func allowed(_ methods: [Method]) -> [Method] {

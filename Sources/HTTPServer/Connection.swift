@@ -30,11 +30,13 @@ final class Connection: @unchecked Sendable {
     var phase = Phase.idle
     /// When the phase is over at the latest; of no meaning while handling.
     var deadline: MonotonicTime
-    /// When the client must have taken what is unsent.
+    /// When the client must have taken the first `sendGoal` bytes of `unsent`: an answer has a time limit, not a
+    /// client that goes on asking while it is a little behind.
     var sendDeadline: MonotonicTime?
+    var sendGoal = 0
     /// Held bytes as last reported to the worker.
     var chargedBytes = 0
-    /// The body of the request that a handler has.
+    /// The request that a handler has; held even if the connection is closed meanwhile.
     var handledBytes = 0
 
     /// Whether `unread` makes no request without more bytes.
@@ -60,14 +62,18 @@ final class Connection: @unchecked Sendable {
     }
 
     var nextDeadline: MonotonicTime? {
-        guard phase != .handling else { return sendDeadline }
-        return sendDeadline.map { min($0, deadline) } ?? deadline
+        switch phase {
+        case .handling: sendDeadline
+        // Not idle in truth while it takes an answer.
+        case .idle: sendDeadline ?? deadline
+        case .head, .body, .lingering: sendDeadline.map { min($0, deadline) } ?? deadline
+        }
     }
 
     var hasUnsent: Bool { sentCount < unsent.count }
 
     /// What the connection makes the server hold.
-    var heldBytes: Int { unread.count + reader.bodyByteCount + handledBytes + unsent.count - sentCount }
+    var heldBytes: Int { unread.count + reader.heldByteCount + handledBytes + unsent.count }
 
     /// Whether nothing has been asked that is not answered.
     var isIdle: Bool { phase == .idle && unread.isEmpty && !hasUnsent }

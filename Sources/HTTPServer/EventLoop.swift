@@ -52,11 +52,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var local: [UnownedJob] = []
     private var running: [UnownedJob] = []
 
-    init() {
+    init() throws(ListenError) {
         pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-        precondition(pollDescriptor >= 0 && wakeDescriptor >= 0, "no descriptors left for an event loop")
-        register(wakeDescriptor, Self.mailboxToken, .input)
+        guard pollDescriptor >= 0, wakeDescriptor >= 0, register(wakeDescriptor, Self.mailboxToken, .input) else {
+            throw ListenError(description: "cannot make an event loop: \(String(cString: strerror(errno)))")
+        }
     }
 
     deinit {
@@ -99,12 +100,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
-    func register(_ descriptor: Int32, _ token: UInt64, _ events: Events) {
+    /// - Returns: False if the kernel has no room to watch another descriptor.
+    func register(_ descriptor: Int32, _ token: UInt64, _ events: Events) -> Bool {
         var event = epoll_event()
         event.events = events.rawValue
         event.data.u64 = token
-        let code = epoll_ctl(pollDescriptor, EPOLL_CTL_ADD, descriptor, &event)
-        precondition(code == 0, "a descriptor cannot be watched: error \(errno)")
+        return epoll_ctl(pollDescriptor, EPOLL_CTL_ADD, descriptor, &event) == 0
     }
 
     func unregister(_ descriptor: Int32) {

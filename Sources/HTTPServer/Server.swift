@@ -24,10 +24,12 @@ package final class Server: Sendable {
         let load = ServerLoad(configuration)
         var workers: [Worker] = []
         for _ in 0..<configuration.loopCount {
+            let loop = try EventLoop()
             let descriptor = fcntl(listener.descriptor, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { throw ListenError(description: "no descriptors left for the listener") }
             workers.append(
                 Worker(
+                    loop: loop,
                     listener: descriptor,
                     configuration: configuration,
                     handler: handler,
@@ -63,7 +65,9 @@ package final class Server: Sendable {
         return left
     }
 
-    /// Ends the loops. Nothing may wait for them any more: what it would resume on is gone.
+    /// Ends the loops.
+    ///
+    /// Nothing may wait for them any more: what it would resume on is gone.
     package func stop() {
         for worker in workers { worker.loop.stop() }
         let threads = threads.withLock { threads in
@@ -81,7 +85,7 @@ package final class Server: Sendable {
         }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        return min(configuration.connectionsMax, Int(clamping: limit.rlim_max) - 64)
+        return min(configuration.connectionsMax, max(1, Int(clamping: limit.rlim_max) - 64))
     }
 }
 

@@ -33,6 +33,8 @@ extension Worker {
         }
         flush(connection)
         guard !connection.isClosed else { return }
+        // What was answered before the drain began did not say that the connection closes.
+        if isDraining, connection.isIdle, !connection.isReadable { return shut(connection) }
         if mayRead(connection), connection.isReadable || !connection.needsInput { enqueue(connection) }
         guard !charge(connection) else { return }
         relieve(connection)
@@ -135,12 +137,13 @@ extension Worker {
 
     private func dispatch(_ connection: Connection, _ request: Request) {
         let context = RequestContext(peer: connection.peer, receivedAt: .now)
-        guard load.hasRoomInFlight else {
+        // Without a body it needs no room to speak of: readers are served even when writers have filled the memory.
+        guard load.hasRoomInFlight, request.body.isEmpty || hasRoom(for: request, of: connection) else {
             let refusal = Refusal.overloaded("Too many requests are being worked on.")
             return answer(connection, request.head, handler.refuse(refusal, context: context))
         }
         connection.phase = .handling
-        connection.handledBytes = request.body.count
+        connection.handledBytes = request.byteCount
         dispatching = connection
         Task.immediate(executorPreference: loop) { [self] in
             let response = await handler.respond(to: request, context: context)
@@ -159,34 +162,40 @@ extension Worker {
             return answer(connection, head, response)
         }
         load.dropInFlight()
-        guard !connection.isClosed else { return }
+        guard !connection.isClosed else {
+            connection.handledBytes = 0
+            _ = charge(connection)
+            return
+        }
         answer(connection, head, response)
         visit(connection)
     }
 
     private func answer(_ connection: Connection, _ head: RequestHead, _ response: Response) {
         let closes = !head.isKeptAlive || isDraining
+        let stays = head.isHTTP11 ? ResponseEncoder.Persistence.stays : .staysForHTTP10
         ResponseEncoder.append(
             response,
             to: &output,
             date: dateField.now(),
             isHead: head.method == .head,
-            closes: closes
+            persistence: closes ? .closes : stays
         )
         if closes { connection.isClosing = true }
         connection.handledBytes = 0
         connection.phase = .idle
-        connection.deadline = .now.advanced(by: configuration.idleTimeout)
-        wakeUp(at: connection.deadline)
+        startIdleClock(connection)
     }
 
     private func refuse(_ connection: Connection, _ refusal: Refusal) {
         let response = handler.refuse(refusal, context: RequestContext(peer: connection.peer, receivedAt: .now))
-        ResponseEncoder.append(response, to: &output, date: dateField.now(), isHead: false, closes: true)
+        ResponseEncoder.append(response, to: &output, date: dateField.now(), isHead: false, persistence: .closes)
         connection.unread = []
         connection.reader = MessageReader(limits: configuration.request)
         connection.isClosing = true
         connection.phase = .idle
+        // Now, not when the other end is gone: until then others would be refused for what is held no more.
+        _ = charge(connection)
     }
 
     /// Makes room when all connections together hold too much: this is the one that just asked for more.
@@ -207,13 +216,12 @@ extension Worker {
             connection.unsent.append(contentsOf: output)
             guard let count = send(connection, connection.unsent, from: connection.sentCount) else { return }
             connection.sentCount += count
+            noteSent(connection)
         } else if !output.isEmpty {
             guard let count = send(connection, output, from: 0) else { return }
             if count < output.count {
                 connection.unsent = Array(output[count...])
-                connection.sentCount = 0
-                connection.sendDeadline = .now.advanced(by: configuration.sendTimeout)
-                wakeUp(at: .now.advanced(by: configuration.sendTimeout))
+                startSendClock(connection)
             }
         }
         guard !connection.hasUnsent else { return }
@@ -221,8 +229,31 @@ extension Worker {
             connection.unsent = []
             connection.sentCount = 0
             connection.sendDeadline = nil
+            if connection.phase == .idle { startIdleClock(connection) }
         }
         if connection.isClosing, connection.phase != .handling { linger(connection) }
+    }
+
+    /// What is sent needs no memory, and what came after it has time of its own.
+    private func noteSent(_ connection: Connection) {
+        if connection.sentCount >= connection.sendGoal, connection.hasUnsent { startSendClock(connection) }
+        // Half at least, so that the moving costs no more than the sending did.
+        guard connection.sentCount > connection.unsent.count / 2 else { return }
+        connection.unsent.removeFirst(connection.sentCount)
+        connection.sendGoal -= connection.sentCount
+        connection.sentCount = 0
+    }
+
+    private func startSendClock(_ connection: Connection) {
+        let deadline = MonotonicTime.now.advanced(by: configuration.sendTimeout)
+        connection.sendGoal = connection.unsent.count
+        connection.sendDeadline = deadline
+        wakeUp(at: deadline)
+    }
+
+    private func startIdleClock(_ connection: Connection) {
+        connection.deadline = .now.advanced(by: configuration.idleTimeout)
+        wakeUp(at: connection.deadline)
     }
 
     /// - Returns: How many bytes the socket took; nil if the connection is gone.
@@ -230,7 +261,12 @@ extension Worker {
         var total = 0
         while start + total < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(connection.descriptor, $0.baseAddress?.advanced(by: start + total), $0.count - start - total, Int32(MSG_NOSIGNAL))
+                Glibc.send(
+                    connection.descriptor,
+                    $0.baseAddress?.advanced(by: start + total),
+                    $0.count - start - total,
+                    Int32(MSG_NOSIGNAL)
+                )
             }
             if count >= 0 {
                 total += count
@@ -249,6 +285,7 @@ extension Worker {
     private func linger(_ connection: Connection) {
         guard !connection.hasReachedEnd else { return shut(connection) }
         shutdown(connection.descriptor, Int32(SHUT_WR))
+        connection.unread = []
         connection.phase = .lingering
         connection.deadline = .now.advanced(by: Self.lingerTimeout)
         wakeUp(at: connection.deadline)

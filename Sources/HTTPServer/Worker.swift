@@ -10,9 +10,11 @@ internal import Threads
 final class Worker: EventLoopClient, @unchecked Sendable {
     private static let acceptsPerTurnMax = 16
     private static let acceptPause = Duration.milliseconds(100)
+    /// Deadlines may be looked at this much late: every look is at all connections.
+    private static let sweepPause = Duration.milliseconds(50)
     private static let listenerToken = UInt64.max - 1
 
-    let loop = EventLoop()
+    let loop: EventLoop
     /// Read by the other workers when they place a new connection.
     let connectionCount = Atomic<Int>(0)
 
@@ -41,15 +43,18 @@ final class Worker: EventLoopClient, @unchecked Sendable {
     var dateField = DateField()
 
     private(set) var wakeUpTime: MonotonicTime?
+    private var nextSweepTime = MonotonicTime.now
 
     /// - Parameter listener: A descriptor of its own for the shared listening socket; closed by the worker.
     init(
+        loop: EventLoop,
         listener: Int32,
         configuration: ServerConfiguration,
         handler: any Handler,
         hooks: LoopHooks,
         load: ServerLoad
     ) {
+        self.loop = loop
         self.listener = listener
         self.configuration = configuration
         self.handler = handler
@@ -76,6 +81,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
 
     /// Takes no new connections and no new requests; what has begun is finished.
     func drain() {
+        guard !isDraining else { return }
         isDraining = true
         if !isAcceptPaused { loop.unregister(listener) }
         close(listener)
@@ -85,7 +91,6 @@ final class Worker: EventLoopClient, @unchecked Sendable {
             // A request may have come in this moment; it is still answered.
             connection.isReadable = true
             visit(connection)
-            if !connection.isClosed, connection.isIdle { shut(connection) }
         }
     }
 
@@ -122,6 +127,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
 
     func timeIsUp(at now: MonotonicTime) {
         wakeUpTime = nil
+        nextSweepTime = now.advanced(by: Self.sweepPause)
         if isAcceptPaused, !isDraining {
             isAcceptPaused = false
             watchListener()
@@ -135,13 +141,18 @@ final class Worker: EventLoopClient, @unchecked Sendable {
     /// Makes sure that deadlines are looked at by then.
     func wakeUp(at time: MonotonicTime) {
         if let earlier = wakeUpTime, earlier <= time { return }
-        wakeUpTime = time
+        wakeUpTime = max(time, nextSweepTime)
     }
 
     // MARK: Accepting
 
     private func watchListener() {
-        loop.register(listener, Self.listenerToken, [.input, .exclusive])
+        if !loop.register(listener, Self.listenerToken, [.input, .exclusive]) { pauseAccepting() }
+    }
+
+    private func pauseAccepting() {
+        isAcceptPaused = true
+        wakeUp(at: .now.advanced(by: Self.acceptPause))
     }
 
     private func accept() {
@@ -180,8 +191,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             // The listener stays ready, so watching it would spin until something is closed.
             loop.unregister(listener)
-            isAcceptPaused = true
-            wakeUp(at: .now.advanced(by: Self.acceptPause))
+            pauseAccepting()
         default: break  // drained, or the client is gone already
         }
     }
@@ -205,13 +215,20 @@ final class Worker: EventLoopClient, @unchecked Sendable {
         )
         connections[slot] = connection
         wakeUp(at: connection.deadline)
-        loop.register(descriptor, connection.token, [.input, .output, .hangUp, .edgeTriggered])
+        if !loop.register(descriptor, connection.token, [.input, .output, .hangUp, .edgeTriggered]) {
+            shut(connection)
+        }
     }
 
     func shut(_ connection: Connection) {
         guard !connection.isClosed else { return }
         connection.isClosed = true
-        heldBytes -= connection.chargedBytes
+        connection.unread = []
+        connection.unsent = []
+        connection.sentCount = 0
+        connection.reader = MessageReader(limits: configuration.request)
+        // What is left is the request that a handler has: it stays in the books until the handler is done with it.
+        _ = charge(connection)
         let slot = Int(connection.token & 0xFFFF_FFFF)
         connections[slot] = nil
         freeSlots.append(slot)
@@ -240,13 +257,21 @@ final class Worker: EventLoopClient, @unchecked Sendable {
         return growth <= 0 || heldBytes <= bufferedBytesMax
     }
 
+    /// Whether a handler may keep a request for as long as it needs.
+    func hasRoom(for request: Request, of connection: Connection) -> Bool {
+        heldBytes - connection.chargedBytes + request.byteCount <= bufferedBytesMax
+    }
+
     /// Says why, as far as the socket takes it at once, to a connection there is no room for.
     private func turnAway(_ descriptor: Int32, _ peer: PeerAddress) {
         let refusal = Refusal.overloaded("Too many connections are open.")
         let response = handler.refuse(refusal, context: RequestContext(peer: peer, receivedAt: .now))
         var bytes: [UInt8] = []
-        ResponseEncoder.append(response, to: &bytes, date: dateField.now(), isHead: false, closes: true)
+        ResponseEncoder.append(response, to: &bytes, date: dateField.now(), isHead: false, persistence: .closes)
         _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        // There is no room to linger. What has arrived is taken at least, or closing would cut off the answer.
+        shutdown(descriptor, Int32(SHUT_WR))
+        _ = read(descriptor, input.baseAddress, input.count)
         close(descriptor)
     }
 }

@@ -55,28 +55,24 @@ package struct Row: ~Copyable {
     package func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     /// NULL reads as the empty text.
-    @inline(__always)
     package func text(_ column: Int32) -> String {
-        bytes(column) { bytes in
-            bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-        }
+        String(decoding: buffer(column), as: UTF8.self)
     }
 
     package func textOrNull(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
 
-    package func blob(_ column: Int32) -> [UInt8] {
-        bytes(column) { bytes in
-            bytes.withUnsafeBufferPointer { Array($0) }
-        }
+    package func blob(_ column: Int32) -> [UInt8] { Array(buffer(column)) }
+
+    /// Lends a text's or blob's bytes, without a copy, for as long as the call takes.
+    package func withBytes(_ column: Int32, _ body: (Span<UInt8>) -> Void) {
+        body(Span(_unsafeElements: buffer(column)))
     }
 
-    /// Shows a text's or blob's bytes without a copy.
-    @inline(__always)
-    package func bytes<Result>(_ column: Int32, _ body: (Span<UInt8>) -> Result) -> Result {
+    /// Valid until the statement is stepped or reset.
+    private func buffer(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
         // The order matters: the pointer first, then its length.
         let start = sqlite3_column_blob(handle, column)
-        let count = Int(sqlite3_column_bytes(handle, column))
-        let buffer = UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
-        return buffer.withMemoryRebound(to: UInt8.self) { body(Span(_unsafeElements: $0)) }
+        let count = start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))
+        return UnsafeBufferPointer(start: start?.assumingMemoryBound(to: UInt8.self), count: count)
     }
 }

@@ -23,20 +23,21 @@ package struct SQLiteTodoRepository: TodoRepository {
         try database.read { connection in try Self.find(id, connection) }
     }
 
-    package func list(_ page: Page, status: Todo.Status?, _ visit: (Todo) -> Void) throws -> Bool {
+    package func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool {
         try database.read { connection in
             var count = 0
             let row = { (row: borrowing Row) throws(SQLiteError) in
                 count += 1
-                if count <= page.limit { visit(try Self.todo(row)) }
+                guard count <= page.limit else { return }
+                let (id, status, created) = (row.integer(0), try Self.status(row, 2), try row.timestamp(3))
+                row.withBytes(1) { title in visit(id, title, status, created) }
             }
             // One row more than wanted tells whether there are more.
             let (after, limit) = (Value.integer(page.after), Value.integer(Int64(page.limit) + 1))
             if let status {
                 try connection.query(
                     """
-                    SELECT id, title, status, created, modified FROM tasks
-                    WHERE status = ?3 AND id > ?1 ORDER BY id LIMIT ?2
+                    SELECT id, title, status, created FROM tasks WHERE status = ?3 AND id > ?1 ORDER BY id LIMIT ?2
                     """,
                     after,
                     limit,
@@ -45,7 +46,7 @@ package struct SQLiteTodoRepository: TodoRepository {
                 )
             } else {
                 try connection.query(
-                    "SELECT id, title, status, created, modified FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2",
+                    "SELECT id, title, status, created FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2",
                     after,
                     limit,
                     row: row
@@ -86,15 +87,28 @@ package struct SQLiteTodoRepository: TodoRepository {
         ) { row throws(SQLiteError) in try todo(row) }
     }
 
-    @inline(__always)
     private static func todo(_ row: borrowing Row) throws(SQLiteError) -> Todo {
-        guard let status = Todo.Status(rawValue: row.text(2)) else { throw .unreadable("tasks.status is unknown") }
-        return Todo(
+        Todo(
             id: row.integer(0),
             title: row.text(1),
-            status: status,
+            status: try status(row, 2),
             created: try row.timestamp(3),
             modified: try row.timestamp(4)
         )
+    }
+
+    /// Told apart without making a `String`: a list does this for every row.
+    private static func status(_ row: borrowing Row, _ column: Int32) throws(SQLiteError) -> Todo.Status {
+        var found: Todo.Status?
+        row.withBytes(column) { text in
+            found = Todo.Status.allCases.first { status in
+                let name = status.rawValue.utf8.span
+                guard name.count == text.count else { return false }
+                for index in name.indices where name[index] != text[index] { return false }
+                return true
+            }
+        }
+        guard let found else { throw .unreadable("tasks.status is unknown") }
+        return found
     }
 }

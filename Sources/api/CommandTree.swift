@@ -169,7 +169,7 @@ enum CommandTree {
 
     private static let json = Option("json", .flag, help: "Write JSON, for programs.")
 
-    private static let serveOptions = [
+    static let serveOptions = [
         Option("host", .value("ADDRESS", default: "0.0.0.0"), environment: ["HOST"], help: "Where to listen."),
         Option("port", .value("PORT", default: "8080"), environment: ["PORT"], help: "0 takes any free port."),
         database,
@@ -179,6 +179,13 @@ enum CommandTree {
             .toggle(default: true),
             environment: ["MIGRATE"],
             help: "Apply pending migrations at start; without it /readyz tells of them."
+        ),
+        Option(
+            "seeds",
+            .value("FOLDER"),
+            environment: ["SEEDS_PATH"],
+            completion: .folder,
+            help: "Run these seeds at start, each once; none by default."
         ),
         Option(
             "log-level",

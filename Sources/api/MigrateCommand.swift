@@ -111,7 +111,7 @@ extension Console {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try Data(template.utf8).write(to: URL(filePath: path), options: .withoutOverwriting)
         } catch {
-            throw ServiceError("cannot write \(path): \(error)")
+            throw ServiceError("cannot write \(path): \(fileFailureReason(error))")
         }
         try write("\(path)\n")
     }

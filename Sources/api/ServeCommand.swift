@@ -31,6 +31,7 @@ struct ServeCommand {
         configuration.databasePath = try invocation.string("db")
         configuration.migrationsPath = try invocation.string("migrations")
         configuration.migratesAtStart = invocation.flag("migrate")
+        configuration.seedsPath = invocation["seeds"]?.text
         configuration.logLevel = try invocation.choice("log-level", LogLevelName.self).level
         let isTerminal = console.output.isTerminal
         let isColored = console.output.style == .ansi
@@ -58,6 +59,10 @@ struct ServeCommand {
         _ = signals.wait()
         // Whoever asks twice does not want to wait.
         signals.exitOnNext()
+        signals.exit(after: configuration.shutdownTimeout) {
+            logger.log(.error, "the shutdown took too long and was cut off")
+            logger.close(within: .milliseconds(200))
+        }
         service.stop(within: configuration.shutdownTimeout)
     }
 

@@ -116,8 +116,8 @@ struct SettingTests {
 
     @Test func `the settings report says where each value came from and hides secrets`() throws {
         let variables = ["SHOP_TOKEN": "hunter2", "PORT": "9"]
-        let report = try invocation("serve --no-migrate --replica a --replica b", environment: variables)
-            .settingsReport()
+        let invocation = try invocation("serve --no-migrate --replica a --replica b", environment: variables)
+        let report = invocation.settingsReport(of: invocation.path.leaf.options)
         #expect(
             report.text() == """
                 setting    value         source

@@ -95,10 +95,13 @@ function typeText(schema) {
 /** The rules of one schema, each a list item's content. */
 function rules(schema) {
   const code = (value) => el("code", {}, typeof value === "string" ? value : JSON.stringify(value));
-  const facts = range(schema.minimum, schema.maximum).map((text) => [text]);
-  facts.push(...range(schema.minLength, schema.maxLength, " characters").map((text) => [text]));
-  facts.push(...range(schema.minItems, schema.maxItems, " items").map((text) => [text]));
-  if ("const" in schema) facts.push(["always ", code(schema.const)]);
+  if ("const" in schema) return [["always ", code(schema.const)]];
+  const ranges = [
+    ...range(schema.minimum, schema.maximum),
+    ...range(schema.minLength, schema.maxLength, " characters"),
+    ...range(schema.minItems, schema.maxItems, " items"),
+  ];
+  const facts = ranges.map((text) => [text]);
   if (schema.enum) facts.push(["one of ", ...listed(schema.enum.map(code))]);
   if ("default" in schema) facts.push(["if absent ", code(schema.default)]);
   if (schema.format) facts.push(["format ", code(schema.format)]);
@@ -123,7 +126,7 @@ function nested(node) {
   return [typeText(schema), ...rules(schema).flatMap((fact) => [" ", ...fact])];
 }
 
-/** A schema's type, rules and description, and below it the same of all that it is made of. */
+/** A schema's description and rules, and below it the same of all that it is made of. */
 function schemaView(node) {
   const schema = resolve(node);
   const view = [];
@@ -174,7 +177,8 @@ function request(operation, values) {
     if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(values.get(name)));
     else if (values.get(name) !== "") query.append(name, values.get(name));
   }
-  const url = location.origin + path + (query.size > 0 ? `?${query}` : "");
+  const search = query.toString();
+  const url = location.origin + path + (search && `?${search}`);
   return { method: operation.method, url, bodyType: operation.bodyType, body: values.get("body") };
 }
 
@@ -223,13 +227,12 @@ function tryIt(operation) {
   }
   if (operation.body) {
     const text = el("textarea", { rows: 5, spellcheck: "false" });
-    text.value = sampleText(
-      operation.bodyType === "multipart/form-data" ? { example: operation.body.example.file } : operation.body,
-    );
+    const isForm = operation.bodyType === "multipart/form-data";
+    text.value = isForm ? operation.body.example.file : sampleText(operation.body);
     form.append(field(operation, "body", operation.bodyType, text));
   }
-  const answerView = el("div", { class: "answer", role: "status" });
-  form.append(el("button", { type: "submit", class: "primary" }, "Send"), answerView);
+  const received = el("div", { class: "received", role: "status" });
+  form.append(el("button", { type: "submit", class: "primary" }, "Send"), received);
 
   const code = el("code");
   const show = () => (code.textContent = curlLine(request(operation, new FormData(form))));
@@ -239,28 +242,24 @@ function tryIt(operation) {
     event.preventDefault();
     try {
       const answer = await send(request(operation, new FormData(form)));
-      answerView.replaceChildren(...(await answerText(answer)));
+      received.replaceChildren(...(await receivedView(answer)));
     } catch {
-      answerView.replaceChildren(el("p", { class: "trouble" }, "No answer came from the server."));
+      received.replaceChildren(el("p", { class: "trouble" }, "No answer came from the server."));
     }
   });
   const command = el("div", { class: "command" }, el("h4", {}, "curl"), el("pre", {}, code));
   command.append(copyButton(code, `Copy the command: ${operation.summary}`));
   const [type, success] = Object.entries(resolve(Object.values(operation.responses)[0]).content)[0];
   if (type !== "text/html") command.append(el("pre", { class: "answer" }, sampleText(success, 2)));
-  return [
-    command,
-    el("details", {}, el("summary", {}, "Try it"), form),
-  ];
+  return [command, el("details", {}, el("summary", {}, "Try it"), form)];
 }
 
-async function answerText(answer) {
-  const lines = [`${answer.status} ${answer.statusText}`];
+async function receivedView(answer) {
+  const lines = [`${answer.status} ${answer.statusText}`.trim()]; // HTTP/2 has no status text
   for (const name of ["Content-Type", "Location", "Link", "Allow", "Retry-After", "X-Request-Id"]) {
     if (answer.headers.has(name)) lines.push(`${name}: ${answer.headers.get(name)}`);
   }
   let text = await answer.text();
-  if (/json/.test(answer.headers.get("Content-Type"))) text = JSON.stringify(JSON.parse(text), null, 2);
   if (text.length > shownCharactersMax) {
     text = `${text.slice(0, shownCharactersMax)}\n… (${text.length} characters in all)`;
   }
@@ -327,7 +326,8 @@ function part(id, words, ...children) {
 
 function schemaEntry([name, schema]) {
   const heading = el("h3", {}, el("a", { href: `#schema-${name}` }, name), " ", typeLabel(schema));
-  return part(`schema-${name}`, `schema ${name}`, heading, ...schemaView(schema));
+  const example = el("pre", {}, el("code", {}, sampleText({ schema }, 2)));
+  return part(`schema-${name}`, `schema ${name}`, heading, ...schemaView(schema), example);
 }
 
 function problemEntry({ slug, status, title, meaning, remedy }) {
@@ -378,7 +378,7 @@ function filter(text) {
 
 /** Goes to the entry that the address names: it was not there yet, or is filtered away. */
 function goToHash() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = document.getElementById(location.hash.slice(1));
   if (!target) return;
   if (target.closest("[hidden]")) {
     document.getElementById("filter").value = "";
