@@ -56,8 +56,14 @@ let package = Package(
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: wraps),
+        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
+        .target(name: "Files", swiftSettings: wraps),
 
         // C, through module maps.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -98,5 +104,17 @@ let package = Package(
             path: "Tests/CHTTPParserOracle",
             linkerSettings: [.linkedLibrary("http_parser")]
         ),
+        .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: ["HTTPClient", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "ObjectStoreTests",
+            dependencies: ["Crypto", "Files", "HTTPClient", "ObjectStore", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
     ]
 )

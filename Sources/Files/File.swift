@@ -1,0 +1,159 @@
+internal import Glibc
+
+/// An open file, closed exactly once.
+package struct File: ~Copyable {
+    private let descriptor: Int32
+    private let path: String
+
+    /// What tells one state of a file from the next.
+    package struct Status: Equatable, Sendable {
+        package let size: Int
+        package let inode: UInt64
+        package let modifiedNanoseconds: Int64
+        package let isFolder: Bool
+    }
+
+    private init(_ path: String, flags: Int32) throws(FileError) {
+        self.path = path
+        descriptor = retrying { open(path, flags | O_CLOEXEC, 0o666) }
+        guard descriptor >= 0 else { throw FileError("open", path) }
+    }
+
+    /// Opens a file that exists, to read it.
+    package init(reading path: String) throws(FileError) { try self.init(path, flags: O_RDONLY) }
+
+    /// Creates a file that must not exist yet, to write it.
+    package init(creating path: String) throws(FileError) { try self.init(path, flags: O_WRONLY | O_CREAT | O_EXCL) }
+
+    /// Opens a file that exists, to write behind its end.
+    package init(appending path: String) throws(FileError) { try self.init(path, flags: O_WRONLY | O_APPEND) }
+
+    deinit { Glibc.close(descriptor) }
+
+    package func status() throws(FileError) -> Status {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError("fstat", path) }
+        return Status(
+            size: Int(status.st_size),
+            inode: UInt64(status.st_ino),
+            modifiedNanoseconds: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
+            isFolder: status.st_mode & S_IFMT == S_IFDIR
+        )
+    }
+
+    package func write(_ bytes: Span<UInt8>) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.extracting(written...).withUnsafeBytes { rest in
+                retrying { Glibc.write(descriptor, rest.baseAddress, rest.count) }
+            }
+            guard count >= 0 else { throw FileError("write", path) }
+            written += count
+        }
+    }
+
+    /// The bytes at `offset`, fewer than `count` only at the end of the file.
+    package func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let rest = UnsafeMutableRawBufferPointer(buffer)[filled...]
+                let start = UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress
+                let got = retrying { pread(descriptor, start, rest.count, off_t(offset + filled)) }
+                guard got > 0 else {
+                    failed = got < 0
+                    return
+                }
+                filled += got
+            }
+        }
+        guard !failed else { throw FileError("pread", path) }
+        return bytes
+    }
+
+    /// Everything written so far is on the disk when this returns.
+    package func sync() throws(FileError) {
+        guard retrying({ fsync(descriptor) }) == 0 else { throw FileError("fsync", path) }
+    }
+}
+
+/// Changes to the names in a folder; none of them survives a power cut before ``syncFolder(_:)``.
+package enum Files {
+    /// Gives `path` the second name `newPath`, and fails with `EEXIST` when that is taken.
+    package static func link(_ path: String, to newPath: String) throws(FileError) {
+        guard Glibc.link(path, newPath) == 0 else { throw FileError("link", newPath) }
+    }
+
+    /// Renames, and replaces what was at `newPath` in one step.
+    package static func rename(_ path: String, to newPath: String) throws(FileError) {
+        guard Glibc.rename(path, newPath) == 0 else { throw FileError("rename", newPath) }
+    }
+
+    package static func remove(_ path: String) throws(FileError) {
+        guard unlink(path) == 0 else { throw FileError("unlink", path) }
+    }
+
+    /// Removes a file that may be gone already.
+    package static func removeIfPresent(_ path: String) throws(FileError) {
+        do throws(FileError) { try remove(path) } catch { guard error.isMissing else { throw error } }
+    }
+
+    /// Makes the names in `folder` durable.
+    package static func syncFolder(_ folder: String) throws(FileError) {
+        try File(reading: folder).sync()
+    }
+
+    /// Creates `folder` and whatever is missing above it, each made durable in the folder that holds it.
+    package static func createFolder(_ folder: String) throws(FileError) {
+        if mkdir(folder, 0o777) == 0 { return try syncFolder(parent(of: folder)) }
+        switch errno {
+        case EEXIST:
+            guard try File(reading: folder).status().isFolder else { throw FileError("mkdir", folder, ENOTDIR) }
+        case ENOENT where folder != parent(of: folder):
+            try createFolder(parent(of: folder))
+            try createFolder(folder)
+        default: throw FileError("mkdir", folder)
+        }
+    }
+
+    /// The names in `folder`, without `.` and `..`, in no order.
+    package static func entries(of folder: String) throws(FileError) -> [(name: String, isFolder: Bool)] {
+        guard let stream = opendir(folder) else { throw FileError("opendir", folder) }
+        defer { closedir(stream) }
+        var entries: [(name: String, isFolder: Bool)] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw FileError("readdir", folder) }
+                return entries
+            }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name != ".", name != ".." else { continue }
+            var isFolder = entry.pointee.d_type == UInt8(DT_DIR)
+            if entry.pointee.d_type == UInt8(DT_UNKNOWN) || entry.pointee.d_type == UInt8(DT_LNK) {
+                // Some file systems do not say, and a link is what it leads to; gone by now is no entry.
+                var status = stat()
+                guard stat("\(folder)/\(name)", &status) == 0 else { continue }
+                isFolder = status.st_mode & S_IFMT == S_IFDIR
+            }
+            entries.append((name, isFolder))
+        }
+    }
+
+    /// The folder that holds `path`.
+    package static func parent(of path: String) -> String {
+        let trimmed = path.hasSuffix("/") ? path.dropLast() : path[...]
+        guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+        return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+    }
+}
+
+/// Repeats a call that a signal interrupted.
+private func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        guard result == -1, errno == EINTR else { return result }
+    }
+}

@@ -1,0 +1,7 @@
+/// What is wrong with a replica's URL or settings, in words for whoever wrote them.
+package struct StoreURLError: Error, Equatable, CustomStringConvertible {
+    package let message: String
+    package var description: String { message }
+
+    init(_ message: String) { self.message = message }
+}
