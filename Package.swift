@@ -48,7 +48,11 @@ let package = Package(
         .target(name: "HTTP", swiftSettings: pure),
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
-        .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
+        .target(
+            name: "Replication",
+            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
+            swiftSettings: pure
+        ),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -59,7 +63,7 @@ let package = Package(
         .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
         .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
-        .target(name: "Files", swiftSettings: wraps),
+        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -84,7 +88,9 @@ let package = Package(
         .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
         .testTarget(
             name: "ReplicationTests",
-            dependencies: ["CSQLite", "LTX", "LZ4", "Replication", "WAL"],
+            dependencies: [
+                "CSQLite", "Crypto", "Files", "LTX", "LZ4", "ObjectStore", "Replication", "StoreTestSupport", "WAL",
+            ],
             exclude: ["Fixtures"],
             swiftSettings: wraps
         ),
