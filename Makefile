@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export SWIFT_BACKTRACE := interactive=no
 
-BUILD_PACKAGES := libsqlite3-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) libhttp-parser-dev liblz4-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium
+BUILD_PACKAGES := libcurl4-openssl-dev liblz4-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config
+STORE_PACKAGES := openssl radosgw ceph-common ceph-mgr ceph-mon ceph-osd
+TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
@@ -25,7 +26,7 @@ build: ## build the release binary: .build/release/api
 test: .venv/ready ## run every test
 	@$(call install,$(TEST_PACKAGES))
 	swift build --product api
-	swift test
+	STORE_PEERS=required swift test
 	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop
 
 lint: ## check the form of the sources
@@ -54,10 +55,10 @@ coverage: ## run the Swift tests and show what they reach
 clean: ## remove what was built; data/ stays
 	rm -rf .build .venv
 
-.venv/ready: Tests/requirements.txt
+.venv/ready: Tests/requirements.txt Tests/requirements-stores.txt
 	@$(call install,python3 python3-venv)
 	python3 -m venv .venv
-	.venv/bin/pip install -q --disable-pip-version-check -r $<
+	.venv/bin/pip install -q --disable-pip-version-check $(addprefix -r ,$^)
 	touch $@
 
 # Asks apt only for what is not there, so that a machine that has everything needs neither network nor root.

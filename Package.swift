@@ -53,6 +53,16 @@ let package = Package(
             dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
             swiftSettings: pure
         ),
+        .target(
+            name: "LitestreamConfiguration",
+            dependencies: ["ObjectStore", "YAML"],
+            swiftSettings: pure
+        ),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: wraps),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
+        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
+        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -60,10 +70,6 @@ let package = Package(
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
-        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
-        .target(name: "HTTPClient", dependencies: ["CCurl"], swiftSettings: wraps),
-        .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
-        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -71,7 +77,23 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
+        // Tests.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
+        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            swiftSettings: wraps
+        ),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
+        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
+        .target(
+            name: "CHTTPParserOracle",
+            path: "Tests/CHTTPParserOracle",
+            linkerSettings: [.linkedLibrary("http_parser")]
+        ),
         // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
         .executableTarget(
             name: "FormatsDriver",
@@ -94,22 +116,12 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: wraps
         ),
-        .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
-        // Tests.
-        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
-        .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
         .testTarget(
-            name: "HTTPServerTests",
-            dependencies: ["HTTP", "HTTPServer", "TestSupport", "Threads"],
+            name: "LitestreamConfigurationTests",
+            dependencies: ["LitestreamConfiguration", "ObjectStore", "YAML"],
             swiftSettings: wraps
         ),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: wraps),
-        // Another reader of the same bytes, from Debian's libhttp-parser-dev.
-        .target(
-            name: "CHTTPParserOracle",
-            path: "Tests/CHTTPParserOracle",
-            linkerSettings: [.linkedLibrary("http_parser")]
-        ),
+        .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),
         .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: wraps),
         .testTarget(
             name: "HTTPClientTests",
@@ -122,5 +134,15 @@ let package = Package(
             swiftSettings: wraps
         ),
         .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
+        .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],
+            swiftSettings: wraps
+        ),
     ]
 )

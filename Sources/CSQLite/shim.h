@@ -13,5 +13,6 @@ static inline int csqlite_defensive(sqlite3 *db) {
 
 // Extended result codes are macros that compute.
 static const int csqlite_abort_rollback = SQLITE_ABORT_ROLLBACK;
+static const int csqlite_constraint_foreignkey = SQLITE_CONSTRAINT_FOREIGNKEY;
 static const int csqlite_constraint_primarykey = SQLITE_CONSTRAINT_PRIMARYKEY;
 static const int csqlite_constraint_unique = SQLITE_CONSTRAINT_UNIQUE;

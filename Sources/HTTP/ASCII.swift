@@ -57,7 +57,7 @@ enum ASCII {
 
     /// Whether bytes equal a word, upper-case letters counting as lower-case ones.
     ///
-    /// - Parameter lowercased: The word, in lower case.
+    /// - `lowercased`: The word, in lower case.
     @inline(__always)
     static func isEqual(_ bytes: Span<UInt8>, _ range: Range<Int>, _ lowercased: StaticString) -> Bool {
         guard range.count == lowercased.utf8CodeUnitCount else { return false }

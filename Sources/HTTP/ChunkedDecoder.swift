@@ -18,7 +18,7 @@ struct ChunkedDecoder: Sendable {
 
     /// Appends the payload in `input` to `body`; true when the body is complete.
     ///
-    /// - Parameter index: Where to go on in `input`; set to the first byte that was not used.
+    /// - `index`: Where to go on in `input`; set to the first byte that was not used.
     mutating func decode(
         _ input: Span<UInt8>,
         _ index: inout Int,

@@ -50,10 +50,9 @@ package struct MessageReader: Sendable {
 
     /// Reads on.
     ///
-    /// - Parameters:
-    ///   - input: What has arrived and was not yet used.
-    ///   - used: Set to how much of `input` need not be shown again.
-    ///   - bodyBytesMax: Asked once for each head that announces a body.
+    /// - `input`: What has arrived and was not yet used.
+    /// - `used`: Set to how much of `input` need not be shown again.
+    /// - `bodyBytesMax`: Asked once for each head that announces a body.
     package mutating func read(
         _ input: Span<UInt8>,
         used: inout Int,

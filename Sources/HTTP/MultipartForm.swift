@@ -10,7 +10,7 @@ package enum MultipartForm {
 
     /// The contents of all parts, in order.
     ///
-    /// - Parameter type: The value of `Content-Type`.
+    /// - `type`: The value of `Content-Type`.
     package static func parts(of body: [UInt8], type: String?) throws(Failure) -> [ArraySlice<UInt8>] {
         guard let type, let boundary = boundary(in: type) else { throw .notMultipart }
         // Each delimiter but the first stands at the start of a line; the first may open the body.

@@ -17,7 +17,7 @@ package struct RequestHeaders: Sendable {
     ///
     /// Bytes that are not UTF-8 come out as U+FFFD.
     ///
-    /// - Parameter name: In lower case.
+    /// - `name`: In lower case.
     package func first(_ name: StaticString) -> String? {
         for field in fields where isEqual(field.name, name) {
             return String(decoding: bytes[field.value], as: UTF8.self)

@@ -27,7 +27,7 @@ struct RequestParser {
     ///
     /// What can never become a good head is refused at once, not when the time is up.
     ///
-    /// - Parameter scanned: How many bytes an earlier call has seen already; set to what this one saw.
+    /// - `scanned`: How many bytes an earlier call has seen already; set to what this one saw.
     func headEnd(_ bytes: Span<UInt8>, scanned: inout Int) throws(Refusal) -> Int? {
         // Somebody who speaks TLS to this port would otherwise wait for an answer until the time is up.
         if scanned == 0, !bytes.isEmpty, !ASCII.isToken(bytes[0]) { throw .malformed("the method is not a token") }
@@ -51,7 +51,7 @@ struct RequestParser {
 
     /// Reads a head that is complete.
     ///
-    /// - Parameter end: What ``headEnd(_:scanned:)`` found.
+    /// - `end`: What ``headEnd(_:scanned:)`` found.
     func parse(_ bytes: Span<UInt8>, end: Int) throws(Refusal) -> RequestHead {
         var index = 0
         let method = try method(bytes, &index)

@@ -40,9 +40,8 @@ package enum ResponseEncoder {
         case closes
     }
 
-    /// - Parameters:
-    ///   - date: A `Date` field's line, with its line end; made once a second by whoever has the clock.
-    ///   - isHead: The answer to HEAD has the fields of GET's, and no body.
+    /// - `date`: A `Date` field's line, with its line end; made once a second by whoever has the clock.
+    /// - `isHead`: The answer to HEAD has the fields of GET's, and no body.
     package static func append(
         _ response: Response,
         to output: inout [UInt8],

@@ -1,6 +1,7 @@
 internal import CCurl
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// The thread that drives libcurl's multi handle.
 ///
@@ -38,20 +39,7 @@ final class TransferLoop: @unchecked Sendable {
     }
 
     func start() {
-        var thread = pthread_t()
-        let context = Unmanaged.passRetained(self)
-        let result = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<TransferLoop>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            },
-            context.toOpaque()
-        )
-        precondition(result == 0, "no thread for the HTTP client: errno \(result)")
-        pthread_detach(thread)
+        WorkerThread(named: "http-client") { self.run() }.detach()
     }
 
     func add(_ transfer: Transfer, _ completion: @escaping Completion) {

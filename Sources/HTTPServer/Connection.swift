@@ -23,17 +23,13 @@ final class Connection: @unchecked Sendable {
     var reader: MessageReader
     /// Bytes that arrived and are not used yet.
     var unread: [UInt8] = []
-    /// Bytes that the socket did not take yet, and how many of them it did.
-    var unsent: [UInt8] = []
-    var sentCount = 0
+    var unsent = Unsent()
 
     var phase = Phase.idle
     /// When the phase is over at the latest; of no meaning while handling.
     var deadline: MonotonicTime
-    /// When the client must have taken the first `sendGoal` bytes of `unsent`: an answer has a time limit, not a
-    /// client that goes on asking while it is a little behind.
+    /// When the client must have taken what was unsent when its time began.
     var sendDeadline: MonotonicTime?
-    var sendGoal = 0
     /// Held bytes as last reported to the worker.
     var chargedBytes = 0
     /// The request that a handler has; held even if the connection is closed meanwhile.
@@ -70,10 +66,10 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    var hasUnsent: Bool { sentCount < unsent.count }
+    var hasUnsent: Bool { !unsent.isEmpty }
 
     /// What the connection makes the server hold.
-    var heldBytes: Int { unread.count + reader.heldByteCount + handledBytes + unsent.count }
+    var heldBytes: Int { unread.count + reader.heldByteCount + handledBytes + unsent.bytes.count }
 
     /// Whether nothing has been asked that is not answered.
     var isIdle: Bool { phase == .idle && unread.isEmpty && !hasUnsent }

@@ -51,7 +51,7 @@ extension Worker {
 
     private func mayRead(_ connection: Connection) -> Bool {
         !connection.isClosed && !connection.isClosing && connection.phase != .handling
-            && connection.unsent.count - connection.sentCount + output.count < Self.unsentBytesMax
+            && connection.unsent.count + output.count < Self.unsentBytesMax
     }
 
     private func receive(_ connection: Connection, _ requestsLeft: inout Int) {
@@ -213,40 +213,29 @@ extension Worker {
         defer { output.removeAll(keepingCapacity: output.capacity <= Self.unsentBytesMax * 2) }
         guard !connection.isClosed else { return }
         if connection.hasUnsent {
-            connection.unsent.append(contentsOf: output)
-            guard let count = send(connection, connection.unsent, from: connection.sentCount) else { return }
-            connection.sentCount += count
-            noteSent(connection)
+            connection.unsent.append(output)
+            guard let count = send(connection, connection.unsent.bytes, from: connection.unsent.sentCount) else {
+                return
+            }
+            if connection.unsent.advance(by: count) { startSendClock(connection) }
         } else if !output.isEmpty {
             guard let count = send(connection, output, from: 0) else { return }
             if count < output.count {
-                connection.unsent = Array(output[count...])
+                connection.unsent = Unsent(output[count...])
                 startSendClock(connection)
             }
         }
         guard !connection.hasUnsent else { return }
         if connection.sendDeadline != nil {
-            connection.unsent = []
-            connection.sentCount = 0
+            connection.unsent = Unsent()
             connection.sendDeadline = nil
             if connection.phase == .idle { startIdleClock(connection) }
         }
         if connection.isClosing, connection.phase != .handling { linger(connection) }
     }
 
-    /// What is sent needs no memory, and what came after it has time of its own.
-    private func noteSent(_ connection: Connection) {
-        if connection.sentCount >= connection.sendGoal, connection.hasUnsent { startSendClock(connection) }
-        // Half at least, so that the moving costs no more than the sending did.
-        guard connection.sentCount > connection.unsent.count / 2 else { return }
-        connection.unsent.removeFirst(connection.sentCount)
-        connection.sendGoal -= connection.sentCount
-        connection.sentCount = 0
-    }
-
     private func startSendClock(_ connection: Connection) {
         let deadline = MonotonicTime.now.advanced(by: configuration.sendTimeout)
-        connection.sendGoal = connection.unsent.count
         connection.sendDeadline = deadline
         wakeUp(at: deadline)
     }

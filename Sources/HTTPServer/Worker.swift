@@ -45,7 +45,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
     private(set) var wakeUpTime: MonotonicTime?
     private var nextSweepTime = MonotonicTime.now
 
-    /// - Parameter listener: A descriptor of its own for the shared listening socket; closed by the worker.
+    /// - `listener`: A descriptor of its own for the shared listening socket; closed by the worker.
     init(
         loop: EventLoop,
         listener: Int32,
@@ -224,8 +224,7 @@ final class Worker: EventLoopClient, @unchecked Sendable {
         guard !connection.isClosed else { return }
         connection.isClosed = true
         connection.unread = []
-        connection.unsent = []
-        connection.sentCount = 0
+        connection.unsent = Unsent()
         connection.reader = MessageReader(limits: configuration.request)
         // What is left is the request that a handler has: it stays in the books until the handler is done with it.
         _ = charge(connection)

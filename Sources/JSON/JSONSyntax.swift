@@ -125,12 +125,16 @@ private struct Scanner {
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             index += 2
         case UInt8(ascii: "u"):
+            let start = index
             let unit = try hexUnit(bytes)
             guard (0xD800...0xDFFF).contains(unit) else { return }
             // Half of a pair stands for no character: it could not be stored as text.
             guard unit < 0xDC00, index + 1 < count, bytes[index] == UInt8(ascii: "\\"),
                 bytes[index + 1] == UInt8(ascii: "u"), (0xDC00...0xDFFF).contains(try hexUnit(bytes))
-            else { throw error(bytes, "half of a surrogate pair") }
+            else {
+                index = start
+                throw error(bytes, "half of a surrogate pair")
+            }
         default: throw error(bytes, "unknown escape")
         }
     }

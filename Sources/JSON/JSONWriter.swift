@@ -44,11 +44,11 @@ package struct JSONWriter: Sendable {
         appendDigits(value.magnitude)
     }
 
-    /// Writes a number with a fixed count of decimals, rounded half up.
+    /// Writes a number with a fixed count of decimals.
     ///
     /// - Parameters:
     ///   - value: The number times 10 to the power of `decimals`.
-    ///   - decimals: How many digits of `value` stand behind the point.
+    ///   - decimals: How many digits of `value` stand behind the point; at most 19.
     package mutating func fixed(_ value: UInt64, decimals: Int) {
         separate()
         needsComma = true

@@ -73,7 +73,7 @@ package struct LogFields {
         text.append(contentsOf: value.utf8)
     }
 
-    /// - Parameter color: The parameter of the terminal's SGR sequence.
+    /// Appends to a line for people; `color` is the parameter of the terminal's SGR sequence.
     private mutating func append(_ part: String, color: StaticString?) {
         guard let color else { return text.append(contentsOf: part.utf8) }
         text.append(contentsOf: "\u{1B}[\(color)m\(part)\u{1B}[0m".utf8)
@@ -89,5 +89,11 @@ package struct LogFields {
         return String(decoding: quoted.bytes, as: UTF8.self)
     }
 
-    private func isControl(_ scalar: Unicode.Scalar) -> Bool { (0x7F...0x9F).contains(scalar.value) }
+    /// What moves a cursor, ends a line or turns the direction of writing around.
+    private func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x7F...0x9F, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
 }

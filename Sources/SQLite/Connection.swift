@@ -17,10 +17,11 @@ package final class Connection {
     let handle: OpaquePointer
     /// By the address of the literal: finding one costs less than hashing its text, and only literals get in.
     private var statements: [UnsafePointer<UInt8>: StatementBox] = [:]
-    /// While true, SQL may not begin or end transactions, nor touch what durability rests on.
+    /// While true, SQL may not begin or end transactions, nor touch what durability rests on; and a statement that
+    /// ended the transaction by itself fails, as do all after it.
     private var isRestricted = false
-    /// While true, a statement that ended the transaction by itself fails, and so do all after it.
-    private var needsTransaction = false
+    /// Whether the statement being prepared does what is forbidden to restricted SQL.
+    private var preparesForOwner = false
     /// Frames in the WAL after the last commit of this connection.
     package private(set) var walFrameCount = 0
 
@@ -31,7 +32,7 @@ package final class Connection {
             case .readOnly: SQLITE_OPEN_READONLY
             case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
-        let name = mode == .immutable ? Self.immutableURI(path) : path
+        let name = mode == .immutable ? Self.immutableURI(path) : Self.plain(path)
         var handle: OpaquePointer?
         // NOMUTEX: the connection belongs to one thread at a time. EXRESCODE: every code comes extended.
         let code = sqlite3_open_v2(name, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
@@ -58,7 +59,7 @@ package final class Connection {
 
     /// Runs a statement that gives no rows.
     ///
-    /// - Returns: How many rows it inserted, updated or deleted.
+    /// - Returns: How many rows it inserted, updated or deleted; means nothing after other statements.
     @discardableResult
     package func run(_ sql: StaticString, _ values: Value...) throws(SQLiteError) -> Int {
         try withStatement(sql, values) { statement throws(SQLiteError) in
@@ -110,18 +111,32 @@ package final class Connection {
     /// Runs `body` with transaction control, ATTACH and the durability pragmas out of its reach.
     ///
     /// If a statement ends the transaction (`RAISE(ROLLBACK)`, a full disk), it and all later ones in `body` fail:
-    /// otherwise the next would commit by itself, past the gate.
-    package func restricted<Result>(_ body: (Connection) throws -> Result) rethrows -> Result {
-        (isRestricted, needsTransaction) = (true, true)
-        defer { (isRestricted, needsTransaction) = (false, false) }
-        return try body(self)
+    /// otherwise the next would commit by itself, past the gate. And a `body` that overlooks its failure fails too: what
+    /// it did is gone.
+    package func restricted<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+        let wasRestricted = isRestricted
+        isRestricted = true
+        defer { isRestricted = wasRestricted }
+        let result = try body(self)
+        guard isInTransaction else { throw lost(nil) }
+        // Left to COMMIT, a deferred reference that leads nowhere would fail all who share the transaction.
+        guard try !hasBrokenReferences() else {
+            let message = "FOREIGN KEY constraint failed (deferred)"
+            throw SQLiteError(code: csqlite_constraint_foreignkey, message: message, sql: nil)
+        }
+        return result
     }
 
-    /// Moves what it can from the WAL into the database, without waiting for readers.
+    /// Moves what it can from the WAL into the database.
+    ///
+    /// With `truncating` it moves everything and empties the WAL, and waits for readers to let it, though not long:
+    /// whoever wants that is about to leave. Otherwise it waits for nobody.
     ///
     /// - SeeAlso: <https://sqlite.org/c3ref/wal_checkpoint_v2.html>
     package func checkpoint(truncating: Bool = false) throws(SQLiteError) {
         let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
+        sqlite3_busy_timeout(handle, Self.readersMilliseconds)
+        defer { sqlite3_busy_timeout(handle, Self.busyMilliseconds) }
         var total: Int32 = 0
         var done: Int32 = 0
         try check(sqlite3_wal_checkpoint_v2(handle, nil, mode, &total, &done), "checkpoint")
@@ -139,13 +154,22 @@ package final class Connection {
     }
 
     private func configure(_ mode: Mode) throws(SQLiteError) {
-        sqlite3_busy_timeout(handle, 5000)
+        try check(sqlite3_busy_timeout(handle, Self.busyMilliseconds), "busy timeout")
         try check(csqlite_defensive(handle), "defensive")
         try check(csqlite_no_checkpoint_on_close(handle), "no checkpoint on close")
         try run("PRAGMA foreign_keys = ON")
+        try require("PRAGMA foreign_keys", is: "1")
         try run("PRAGMA trusted_schema = OFF")
         try run("PRAGMA mmap_size = 0")
         guard mode == .readWrite else { return }
+        guard try first("PRAGMA encoding", row: { $0.text(0) }) == "UTF-8" else {
+            // Rows are read as the bytes they are stored as.
+            throw SQLiteError(
+                code: SQLITE_MISMATCH,
+                message: "the file keeps its texts in another form than UTF-8",
+                sql: nil
+            )
+        }
         try require("PRAGMA journal_mode = WAL", is: "wal")
         try run("PRAGMA synchronous = FULL")
         try require("PRAGMA synchronous", is: "2")
@@ -171,6 +195,12 @@ package final class Connection {
         _ body: (borrowing Statement) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
         let box = try cached(sql)
+        // The authorizer sees a statement once; this one may have been prepared for the owner of the transaction.
+        guard !isRestricted || !box.isForOwner else { throw error(SQLITE_AUTH, sql.description) }
+        // SQLite would take NULL for what is missing.
+        guard values.count == sqlite3_bind_parameter_count(box.statement.handle) else {
+            throw SQLiteError(code: SQLITE_RANGE, message: "bound to \(values.count) values", sql: sql.description)
+        }
         precondition(!box.statement.isBusy, "a statement is run again inside its own rows: \(sql)")
         // A failed step has thrown already; reset only repeats its code.
         defer {
@@ -188,22 +218,23 @@ package final class Connection {
         var statement: OpaquePointer?
         let text = UnsafeRawPointer(sql.utf8Start).assumingMemoryBound(to: CChar.self)
         let flags = UInt32(SQLITE_PREPARE_PERSISTENT)
+        preparesForOwner = false
         try check(
             sqlite3_prepare_v3(handle, text, Int32(sql.utf8CodeUnitCount), flags, &statement, nil),
             sql.description
         )
         guard let statement else { preconditionFailure("an empty statement: \(sql)") }
-        let box = StatementBox(Statement(handle: statement))
+        let box = StatementBox(Statement(handle: statement), isForOwner: preparesForOwner)
         statements[sql.utf8Start] = box
         return box
     }
 
     /// True if there is a row.
     func step(_ statement: OpaquePointer, _ sql: @autoclosure () -> String) throws(SQLiteError) -> Bool {
-        guard !needsTransaction || isInTransaction else { throw lost(sql()) }
+        guard !isRestricted || isInTransaction else { throw lost(sql()) }
         let code = sqlite3_step(statement)
         guard code == SQLITE_ROW || code == SQLITE_DONE else { throw error(code, sql()) }
-        guard !needsTransaction || isInTransaction else { throw lost(sql()) }
+        guard !isRestricted || isInTransaction else { throw lost(sql()) }
         return code == SQLITE_ROW
     }
 
@@ -212,36 +243,63 @@ package final class Connection {
     }
 
     private func error(_ code: Int32, _ sql: String) -> SQLiteError {
-        SQLiteError(code: code, message: String(cString: sqlite3_errmsg(handle)), sql: sql)
+        let message =
+            code == SQLITE_AUTH
+            ? "transactions, ATTACH, and pragmas that outlive a transaction are not for this SQL to use"
+            : String(cString: sqlite3_errmsg(handle))
+        return SQLiteError(code: code, message: message, sql: sql)
     }
 
-    private func lost(_ sql: String) -> SQLiteError {
+    /// - SeeAlso: <https://sqlite.org/c3ref/c_dbstatus_options.html#sqlitedbstatusdeferredfks>
+    private func hasBrokenReferences() throws(SQLiteError) -> Bool {
+        var current: Int32 = 0
+        var highest: Int32 = 0
+        try check(sqlite3_db_status(handle, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &highest, 0), "deferred references")
+        return current != 0
+    }
+
+    private func lost(_ sql: String?) -> SQLiteError {
         SQLiteError(code: csqlite_abort_rollback, message: "the transaction was ended from within", sql: sql)
     }
 
     fileprivate func allows(_ action: Int32, _ argument: String?) -> Bool {
-        guard isRestricted else { return true }
         switch action {
-        case SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH: return false
-        case SQLITE_PRAGMA: return !Self.durabilityPragmas.contains(argument?.lowercased() ?? "")
+        case SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH: break
+        case SQLITE_PRAGMA where !Self.harmlessPragmas.contains(argument?.lowercased() ?? ""): break
         default: return true
         }
+        preparesForOwner = true
+        return !isRestricted
     }
 
     fileprivate func noteCommit(frameCount: Int) { walFrameCount = frameCount }
 
-    private static let durabilityPragmas: Set<String> = [
-        "journal_mode", "synchronous", "locking_mode", "wal_checkpoint", "wal_autocheckpoint", "cache_spill",
-        "mmap_size", "writable_schema", "foreign_keys",
+    /// They only tell, or what they change ends or commits with the transaction.
+    ///
+    /// All others are refused: the next release of SQLite may bring one more that durability depends on.
+    private static let harmlessPragmas: Set<String> = [
+        "application_id", "defer_foreign_keys", "foreign_key_check", "foreign_key_list", "index_info", "index_list",
+        "index_xinfo", "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo", "user_version",
     ]
+
+    /// How long to wait for another process that writes.
+    private static let busyMilliseconds: Int32 = 5000
+    /// How long to wait for readers before the WAL is left as it is.
+    private static let readersMilliseconds: Int32 = 500
+
+    /// Debian's SQLite takes `file:` for a URI, whose parameters could turn locking off; a path is only a path here.
+    private static func plain(_ path: String) -> String { path.hasPrefix("file:") ? "./\(path)" : path }
 }
 
 /// Lets a dictionary hold what cannot be copied.
 private final class StatementBox {
     let statement: Statement
+    /// Whether it does what is forbidden to restricted SQL.
+    let isForOwner: Bool
 
-    init(_ statement: consuming Statement) {
+    init(_ statement: consuming Statement, isForOwner: Bool) {
         self.statement = statement
+        self.isForOwner = isForOwner
     }
 }
 

@@ -76,6 +76,9 @@ package final class Database: Sendable {
     // MARK: Reading
 
     /// Runs `body`, which cannot suspend, on a snapshot of what is committed.
+    ///
+    /// `body` must use the connection it is given: to come back here from a thread that is not attached would wait for
+    /// itself.
     package func read<Result>(_ body: (Connection) throws -> Result) throws -> Result {
         if let thread = attachedThread { return try thread.reader.read(body) }
         return try sharedReader.withLock { reader in
@@ -86,8 +89,8 @@ package final class Database: Sendable {
 
     /// Gives the calling thread a reader of its own, whose snapshot lasts until ``endSnapshot()``.
     ///
-    /// - Parameter deliver: Runs a closure on the calling thread, soon; used once for each batch that answers writes
-    ///   of this thread.
+    /// `deliver` runs a closure on the calling thread, soon; it is used once for each batch that answers writes of this
+    /// thread.
     package func attachThread(deliver: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) throws {
         precondition(attachedThread == nil, "the thread is attached already")
         let thread = AttachedThread(reader: try Reader(path), deliver: deliver)
@@ -116,6 +119,7 @@ package final class Database: Sendable {
     /// - Parameters:
     ///   - byteCount: How much memory `body` holds on to, if that is much.
     ///   - body: May run several times; only the last result counts. May not begin or end transactions.
+    /// - Returns: What `body` returned.
     /// - Throws: What `body` threw, or a ``WriteFailure``.
     package func write<Result: Sendable>(
         byteCount: Int = 0,
@@ -144,15 +148,18 @@ package final class Database: Sendable {
         }
     }
 
-    /// Writes what still waits, moves the WAL into the database, and stops both threads. Idempotent.
+    /// Writes what still waits, moves the WAL into the database, and stops both threads.
+    ///
+    /// Idempotent; whoever comes second waits for the first.
     package func close() {
         state.withLock { $0.queue.close() }
         state.signal(Self.writerCondition)
         state.signal(Self.deadlineCondition)
-        let threads = threads.withLock { $0.take() }
-        guard let threads else { return }
-        threads.writer.join()
-        threads.watch.join()
+        threads.withLock { threads in
+            guard let running = threads.take() else { return }
+            running.writer.join()
+            running.watch.join()
+        }
     }
 
     private func writeLoop(_ runner: BatchRunner) {

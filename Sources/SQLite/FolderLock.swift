@@ -13,12 +13,15 @@ package final class FolderLock: Sendable {
 
     private let descriptor: Int32
 
-    /// Waits for a process that is on its way out, up to a limit.
+    /// Takes the lock of the database at `path`, and waits up to `patience` for a process that is on its way out.
     ///
-    /// - Parameter path: The database; the lock is a file beside it, because closing any descriptor of the database
-    ///   itself would drop SQLite's own locks.
+    /// The lock is a file beside the database, because closing any descriptor of the database itself would drop SQLite's
+    /// own locks.
     package init(besides path: String, patience: Duration) throws(Failure) {
-        let lockPath = path + ".lock"
+        // SQLite goes by the file that a symbolic link leads to, so the lock must too.
+        let target = realpath(path, nil)
+        defer { free(target) }
+        let lockPath = (target.map { String(cString: $0) } ?? path) + ".lock"
         // Assigned to the property at the end: a class whose properties are all set runs `deinit` when `init` throws.
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {

@@ -33,7 +33,7 @@ class WriteJob: QueuedWrite, @unchecked Sendable {
 
     fileprivate func perform(on connection: Connection) throws { preconditionFailure("abstract") }
 
-    /// Resumes whoever waits. Exactly once.
+    /// Resumes whoever waits, exactly once.
     ///
     /// - Parameter failure: What to answer instead of the result; the writer may then still be running this job.
     func answer(failure: WriteFailure?) { preconditionFailure("abstract") }

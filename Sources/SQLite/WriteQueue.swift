@@ -42,8 +42,6 @@ struct WriteQueue<Write: QueuedWrite> {
 
     private let limits: Limits
     private var waiting: [Write] = []
-    /// Where `waiting` starts; moving it costs less than moving all that wait.
-    private var waitingStart = 0
     private var waitingBytes = 0
     private var batch: [Write] = []
     private var isWriting = false
@@ -53,7 +51,7 @@ struct WriteQueue<Write: QueuedWrite> {
         self.limits = limits
     }
 
-    var waitingCount: Int { waiting.count - waitingStart }
+    var waitingCount: Int { waiting.count }
 
     mutating func add(_ write: Write) -> Admission {
         guard !isClosed else { return .closed }
@@ -69,14 +67,13 @@ struct WriteQueue<Write: QueuedWrite> {
     mutating func takeBatch() -> [Write] {
         precondition(!isWriting, "a batch is taken while another is written")
         var bytes = 0
-        var end = waitingStart
-        while end < waiting.count, end - waitingStart < limits.batchCountMax {
-            bytes += waiting[end].byteCount
-            guard end == waitingStart || bytes <= limits.batchBytesMax else { break }
-            end += 1
+        var count = 0
+        while count < min(waiting.count, limits.batchCountMax) {
+            bytes += waiting[count].byteCount
+            guard count == 0 || bytes <= limits.batchBytesMax else { break }
+            count += 1
         }
-        batch = Array(waiting[waitingStart..<end])
-        dropWaiting(upTo: end)
+        batch = takeWaiting(count)
         isWriting = !batch.isEmpty
         return batch
     }
@@ -90,10 +87,7 @@ struct WriteQueue<Write: QueuedWrite> {
 
     /// The writes whose time is up: those that never began, and those in the batch at the gate.
     mutating func takeExpired(at now: Write.Instant) -> (waiting: [Write], inBatch: [Write]) {
-        var end = waitingStart
-        while end < waiting.count, waiting[end].deadline <= now { end += 1 }
-        let expired = Array(waiting[waitingStart..<end])
-        dropWaiting(upTo: end)
+        let expired = takeWaiting(waiting.prefix { $0.deadline <= now }.count)
         let late = batch.filter { $0.deadline <= now }
         batch.removeAll { $0.deadline <= now }
         return (expired, late)
@@ -101,7 +95,7 @@ struct WriteQueue<Write: QueuedWrite> {
 
     /// When the next answer is due, if anyone waits.
     var nextDeadline: Write.Instant? {
-        let first = waitingStart < waiting.count ? waiting[waitingStart].deadline : nil
+        let first = waiting.first?.deadline
         guard let inBatch = batch.lazy.map(\.deadline).min() else { return first }
         return first.map { min($0, inBatch) } ?? inBatch
     }
@@ -109,11 +103,11 @@ struct WriteQueue<Write: QueuedWrite> {
     /// No more writes are taken; those that wait are still written.
     mutating func close() { isClosed = true }
 
-    private mutating func dropWaiting(upTo end: Int) {
-        for write in waiting[waitingStart..<end] { waitingBytes -= write.byteCount }
-        waitingStart = end
-        guard waitingStart == waiting.count || waitingStart > limits.waitingCountMax else { return }
-        waiting.removeSubrange(..<waitingStart)
-        waitingStart = 0
+    /// Moves the rest up at once: what has left must not hold its memory here, and 4096 references are a page or eight.
+    private mutating func takeWaiting(_ count: Int) -> [Write] {
+        let taken = Array(waiting.prefix(count))
+        for write in taken { waitingBytes -= write.byteCount }
+        waiting.removeFirst(count)
+        return taken
     }
 }

@@ -11,7 +11,7 @@ package struct Migration: Sendable, Equatable {
         var sections: [(mark: String, firstLine: Int, lines: [Substring])] = []
         for (index, line) in file.contents.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            guard words.hasPrefix("-- migrate:") else {
+            guard let mark = Self.mark(words) else {
                 if sections.isEmpty {
                     guard words.isEmpty || words.hasPrefix("--") else {
                         throw .badFile(name: file.name, reason: "SQL stands before the `\(Self.upMark)` line")
@@ -21,14 +21,14 @@ package struct Migration: Sendable, Equatable {
                 }
                 continue
             }
-            guard words == Self.upMark || words == Self.downMark else {
+            guard mark == Self.upMark || mark == Self.downMark else {
                 let reason = "line \(index + 1), `\(words)`: only `\(Self.upMark)` and `\(Self.downMark)` are known"
                 throw .badFile(name: file.name, reason: reason)
             }
-            guard !sections.contains(where: { $0.mark == words }) else {
+            guard !sections.contains(where: { $0.mark == mark }) else {
                 throw .badFile(name: file.name, reason: "`\(words)` stands twice")
             }
-            sections.append((words, index + 2, []))
+            sections.append((mark, index + 2, []))
         }
         let section = { (mark: String) -> SQLFile? in
             guard let found = sections.first(where: { $0.mark == mark }) else { return nil }
@@ -44,6 +44,15 @@ package struct Migration: Sendable, Equatable {
         name = file.name
         self.up = up
         down = section(Self.downMark)
+    }
+
+    /// The line as a mark, if it looks like one.
+    ///
+    /// Generous with spaces and case: a mark taken for a comment would run the way down as part of the way up.
+    private static func mark(_ words: String) -> String? {
+        guard words.hasPrefix("--") else { return nil }
+        let comment = words.drop { $0 == "-" || $0 == " " }.lowercased()
+        return comment.hasPrefix("migrate:") ? "-- \(comment)" : nil
     }
 
     /// What `migrate make` writes.

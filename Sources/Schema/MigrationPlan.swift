@@ -7,7 +7,9 @@ package struct AppliedMigration: Sendable, Equatable {
     package let applied: String
 }
 
-/// What the files and the database together say is to be done. Decides and does nothing.
+/// What the files and the database together say is to be done.
+///
+/// Decides and does nothing.
 package struct MigrationPlan: Sendable {
     package let applied: [AppliedMigration]
     package let pending: [Migration]
@@ -18,6 +20,7 @@ package struct MigrationPlan: Sendable {
     /// - Parameters:
     ///   - migrations: In the order of their names.
     ///   - applied: Likewise.
+    /// - Throws: Which migration contradicts, and how.
     package init(_ migrations: [Migration], applied: [AppliedMigration]) throws(SchemaError) {
         let known = Set(applied.map(\.name))
         for record in applied {
@@ -35,15 +38,14 @@ package struct MigrationPlan: Sendable {
         self.migrations = migrations
     }
 
-    /// - Parameter name: Nil for the next one only; otherwise up to and including this one.
+    /// Picks what goes up: the next one or, with a name, all up to and including that one.
     package func up(to name: String?) throws(SchemaError) -> [Migration] {
         guard let name else { return Array(pending.prefix(1)) }
         let wanted = try find(name)
         return pending.filter { $0.name <= wanted.name }
     }
 
-    /// - Parameter name: Nil for the last one only; otherwise all that came after this one.
-    /// - Returns: The newest first.
+    /// Picks what goes down, the newest first: the last one or, with a name, all that came after that one.
     package func down(to name: String?) throws(SchemaError) -> [Migration] {
         let wanted = try name.map { name throws(SchemaError) in try find(name).name }
         var result: [Migration] = []
@@ -55,7 +57,7 @@ package struct MigrationPlan: Sendable {
         return result
     }
 
-    /// - Returns: Everything that is applied, the newest first.
+    /// Everything that is applied, the newest first.
     package func rollback() throws(SchemaError) -> [Migration] {
         try applied.reversed().map { record throws(SchemaError) in try find(record.name) }
     }

@@ -13,7 +13,7 @@ package struct Migrator {
     private let gate: any CommitGate
     private let migrations: [Migration]
 
-    /// - Parameter files: In the order of their names.
+    /// Reads `files`, which come in the order of their names.
     package init(_ connection: Connection, gate: any CommitGate, files: [SQLFile]) throws(SchemaError) {
         self.connection = connection
         self.gate = gate
@@ -27,9 +27,8 @@ package struct Migrator {
         try MigrationPlan(migrations, applied: try Self.applied(connection))
     }
 
-    /// Does what `choose` picks from the plan.
+    /// Does what `choose` picks from the plan, and tells `didRun` of each migration as soon as it is committed.
     ///
-    /// - Parameter didRun: Told of each migration as soon as it is committed.
     /// - Returns: How many ran.
     package func run(
         _ direction: Direction,
@@ -93,8 +92,9 @@ package struct Migrator {
             try connection.run("PRAGMA foreign_keys = ON")
             return result
         } catch {
-            // What went wrong is what its reader must know; the connection is not used after a failure.
+            // What went wrong is what its reader must know.
             try? connection.rollback()
+            _ = try? connection.run("PRAGMA foreign_keys = ON")
             throw error
         }
     }

@@ -35,7 +35,7 @@ package struct SQLFile: Sendable, Equatable {
 
     /// The name of a new file, for `migrate make` and `seed make`.
     ///
-    /// - Parameter name: As a person types it; spaces and hyphens become underscores.
+    /// It is made of what a person types: spaces and hyphens become underscores.
     package static func newName(_ name: String, at date: Date) throws(SchemaError) -> String {
         let words = name.lowercased().map { $0 == " " || $0 == "-" ? "_" : $0 }
         let stamp = date.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted)).filter(\.isNumber)
@@ -66,7 +66,8 @@ package struct SQLFile: Sendable, Equatable {
         guard let text = String(validating: data, as: UTF8.self) else {
             throw .unreadable(path: path, reason: "it is not UTF-8 text")
         }
-        // The same file checked out on Windows is the same migration.
-        return text.replacing("\r\n", with: "\n")
+        // The same file checked out or saved on Windows is the same migration.
+        let bare = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
+        return bare.replacing("\r\n", with: "\n")
     }
 }

@@ -30,6 +30,7 @@ package struct Seeder {
     ///   - isForced: Also those that have run.
     ///   - didRun: Told of each as soon as it is committed.
     /// - Returns: How many ran.
+    /// - Throws: A ``SchemaError`` that names the file, or what SQLite or the gate said.
     package func run(
         only name: String? = nil,
         isForced: Bool = false,
@@ -55,7 +56,8 @@ package struct Seeder {
                 ) STRICT
                 """
             )
-            let isNew = try connection.run("INSERT OR IGNORE INTO schema_seeds (name) VALUES (?1)", .text(file.name)) == 1
+            let isNew =
+                try connection.run("INSERT OR IGNORE INTO schema_seeds (name) VALUES (?1)", .text(file.name)) == 1
             guard isNew || isForced else {
                 try connection.rollback()
                 return false

@@ -15,10 +15,17 @@ extension Database {
             case .closed: throw AppError.unavailable("The service is shutting down. Nothing was changed.")
             case .expired: throw AppError.unavailable("The write waited too long. Nothing was changed.")
             case .outcomeUnknown:
-                throw AppError.outcomeUnknown("The write took too long and may still be done. Look before you repeat it.")
+                throw AppError.outcomeUnknown(
+                    "The write took too long and may still be done. Look before you repeat it."
+                )
             case .notCommitted(let cause):
-                throw AppError.unavailable("The database did not take the write. Nothing was changed.", cause: "\(cause)")
+                throw AppError.unavailable(
+                    "The database did not take the write. Nothing was changed.",
+                    cause: "\(cause)"
+                )
             }
+        } catch let error as SQLiteError where error.isFull {
+            throw AppError.unavailable("There is no room for the write. Nothing was changed.", cause: "\(error)")
         }
     }
 }

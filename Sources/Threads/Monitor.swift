@@ -38,7 +38,7 @@ package final class Monitor<State>: @unchecked Sendable {
 
     /// Waits until `body` gives a value; asks again whenever `condition` is signalled, or its time has come.
     ///
-    /// - Parameter deadline: When to ask again at the latest, in ``MonotonicTime``; nil to wait for the signal alone.
+    /// - `deadline`: When to ask again at the latest, in ``MonotonicTime``; nil to wait for the signal alone.
     package func wait<Result>(
         for condition: Int,
         until deadline: (State) -> MonotonicTime? = { _ in nil },

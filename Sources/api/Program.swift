@@ -38,7 +38,8 @@ enum Program {
         case let command where command.hasPrefix("seed "):
             try SeedCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
-        case "config print": try console.print(invocation.settingsReport(of: CommandTree.serveOptions), asJSON: invocation.flag("json"))
+        case "config print":
+            try console.print(invocation.settingsReport(of: CommandTree.serveOptions), asJSON: invocation.flag("json"))
         case "completions":
             let shell = try invocation.choice("SHELL", Shell.self)
             try console.write(shell.completionScript(for: CommandTree.root))

@@ -78,7 +78,7 @@ import Testing
 
     // MARK: What went wrong, and whether it may have been applied
 
-    static let quick = TransferLimits(connect: .milliseconds(300), stall: .seconds(1), total: .seconds(10))
+    static let quick = TransferLimits(connect: .seconds(1), stall: .seconds(1), total: .seconds(10))
 
     @Test(arguments: [
         ("/reset", TransferError.Delivery.maybeApplied, TransferError.Reason.connectionLost),

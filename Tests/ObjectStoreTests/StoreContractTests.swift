@@ -66,6 +66,15 @@ import Testing
     }
 
     @Test(arguments: StoreUnderTest.wanted)
+    func `an object that reads like a refusal is an object`(kind: StoreUnderTest) async throws {
+        let refusal = Array("<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>no</Message></Error>".utf8)
+        try await kind.withStore { store in
+            try await store.put("k", refusal)
+            #expect(try await store.get("k").bytes == refusal)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.wanted)
     func `what is not there is not found, and deleting it is no error`(kind: StoreUnderTest) async throws {
         try await kind.withStore { store in
             await expect(.notFound) { try await store.get("none/at/all") }

@@ -39,7 +39,12 @@ package final class SocketClient {
         set(SOL_SOCKET, SO_SNDTIMEO, &patience)
         var one: Int32 = 1
         set(Int32(IPPROTO_TCP), TCP_NODELAY, &one)
-        if var size = receiveBufferBytes { set(SOL_SOCKET, SO_RCVBUF, &size) }
+        if var size = receiveBufferBytes {
+            set(SOL_SOCKET, SO_RCVBUF, &size)
+            // Small packets keep the buffer at the other end small too.
+            var segment: Int32 = 536
+            set(Int32(IPPROTO_TCP), TCP_MAXSEG, &segment)
+        }
         guard at(source, 0, { bind(descriptor, $0, $1) }) == 0 else { throw Failure("bind") }
         guard at("127.0.0.1", port, { connect(descriptor, $0, $1) }) == 0 else { throw Failure("connect") }
     }
@@ -101,7 +106,10 @@ package final class SocketClient {
         while received.count < headEnd + length { try receiveMore() }
         let body = Array(received[headEnd..<headEnd + length])
         received.removeFirst(headEnd + length)
-        let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        guard let line = lines.first, line.hasPrefix("HTTP/1.1 "), let status = Int(line.dropFirst(9).prefix(3)) else {
+            errno = EPROTO
+            throw Failure("an answer starts with \(lines.first?.prefix(200) ?? "nothing")")
+        }
         return Answer(status: status, fields: fields, body: body)
     }
 

@@ -7,9 +7,10 @@ struct S3Judge: Sendable {
     let site: S3Site
 
     func rejection(_ request: CloudRequest, _ answer: ClientAnswer) -> Rejection? {
+        // The last request of a multipart upload may fail inside a 200; any other body of a 200 is an object's.
+        guard answer.status >= 300 || request.method == .post else { return nil }
         let error = S3ErrorBody(answer)
-        // The last request of a multipart upload may fail inside a 200.
-        guard answer.status >= 300 || error != nil && request.method == .post else { return nil }
+        guard answer.status >= 300 || error != nil else { return nil }
         let detail = error?.detail ?? "HTTP \(answer.status)"
         if let rejection = byCode(error?.code ?? "", detail, request, answer) { return rejection }
         switch answer.status {
