@@ -22,7 +22,8 @@ let package = Package(
         .executableTarget(
             name: "api",
             dependencies: [
-                "APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema",
+                "APIRoutes", "App", "CLI", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX", "LitestreamConfiguration",
+                "Logging", "ObjectStore", "Pages", "Replication", "SQLite", "Schema", "Threads",
             ],
             swiftSettings: pure
         ),
