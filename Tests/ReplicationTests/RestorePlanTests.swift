@@ -69,6 +69,9 @@ import Testing
             (levels, .time(milliseconds: 1000), "9/1-5 2/2-6 0/7-7"),
             // Without any snapshot, files that overlap, in any order of listing.
             ("1/4-9@9 0/1-3@3 0/3-5@5 2/a-f@15 1/8-b@11", .latest, "0/1-3 1/4-9 2/a-f"),
+            // What a later file has too is not fetched.
+            ("9/1-1@10 1/1-4@40 0/5-5@50", .latest, "1/1-4 0/5-5"),
+            ("9/1-3@10 0/4-4@40 0/5-5@50 1/4-6@60 2/2-7@70", .latest, "9/1-3 2/2-7"),
             // The most compacted of the same.
             ("0/1-1@1 1/1-1@1 2/1-1@1", .latest, "2/1-1"),
             // A state inside what was compacted is not there any more: the one before is what is known for the time.

@@ -125,14 +125,12 @@ package struct RestorePlan: Equatable, Sendable {
         let files = files.sorted { $0.minTXID < $1.minTXID }
         var best: LTXFile?
         for file in files where file.level != ReplicaLayout.snapshotLevel && reaches(file) {
-            if file.minTXID.rawValue > next(chosen), let candidate = take(&best, next(chosen)) {
-                chosen.append(candidate)
-            }
+            if file.minTXID.rawValue > next(chosen) { take(&best, into: &chosen) }
             // Whatever begins behind a hole is of no use; what is there to fill the hole was looked at before.
             guard file.minTXID.rawValue <= next(chosen) else { break }
             if best.map({ isBetter(file, $0) }) ?? true { best = file }
         }
-        if let candidate = take(&best, next(chosen)) { chosen.append(candidate) }
+        take(&best, into: &chosen)
         if let error = problem(chosen, files, target, reaches) { return .failure(error) }
         return .success(.ltx(chosen))
     }
@@ -140,9 +138,12 @@ package struct RestorePlan: Equatable, Sendable {
     /// The transaction that comes after those of the files.
     private static func next(_ files: [LTXFile]) -> UInt64 { (files.last?.maxTXID.rawValue ?? 0) + 1 }
 
-    private static func take(_ best: inout LTXFile?, _ next: UInt64) -> LTXFile? {
+    private static func take(_ best: inout LTXFile?, into chosen: inout [LTXFile]) {
         defer { best = nil }
-        return best.flatMap { $0.maxTXID.rawValue >= next ? $0 : nil }
+        guard let file = best, file.maxTXID.rawValue >= next(chosen) else { return }
+        // Whatever begins no earlier is in this one too, such as an old snapshot in a level that goes back to the start.
+        while let last = chosen.last, last.minTXID >= file.minTXID { chosen.removeLast() }
+        chosen.append(file)
     }
 
     /// The furthest, of those the longest, of those the most compacted.
