@@ -112,8 +112,8 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "StoreTestSupport",
-                "WAL",
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "StoreTestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
             swiftSettings: wraps

@@ -15,6 +15,7 @@ package final class Connection {
     }
 
     let handle: OpaquePointer
+    private let interrupter: Interrupter?
     /// By the address of the literal: finding one costs less than hashing its text, and only literals get in.
     private var statements: [UnsafePointer<UInt8>: StatementBox] = [:]
     /// While true, SQL may not begin or end transactions, nor touch what durability rests on; and a statement that
@@ -25,7 +26,8 @@ package final class Connection {
     /// Frames in the WAL after the last commit of this connection.
     package private(set) var walFrameCount = 0
 
-    package init(_ path: String, _ mode: Mode) throws(SQLiteError) {
+    /// Opens a file; from then on `interrupter`, if there is one, stops what the connection does.
+    package init(_ path: String, _ mode: Mode, _ interrupter: Interrupter? = nil) throws(SQLiteError) {
         let access =
             switch mode {
             case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -43,10 +45,13 @@ package final class Connection {
             throw SQLiteError(code: code, message: "\(message): \(path)", sql: nil)
         }
         self.handle = handle
+        self.interrupter = interrupter
+        interrupter?.attach(handle)
         try configure(mode)
     }
 
     deinit {
+        interrupter?.detach()
         statements.removeAll()
         // Cannot fail: every statement is finalized above.
         sqlite3_close_v2(handle)

@@ -179,9 +179,12 @@ struct ListingCommand {
         }.max()
     }
 
+    /// As Go writes a duration, with what Litestream leaves of it: `1h2m3s`, `5.2s`.
     private func lag(_ milliseconds: Int64) -> String {
-        abs(milliseconds) < 10_000
-            ? "\(Double(milliseconds / 100) / 10)s"
-            : "\(milliseconds / 1000)s"
+        let (sign, amount) = (milliseconds < 0 ? "-" : "", milliseconds.magnitude)
+        guard amount >= 10_000 else { return "\(sign)\(amount / 1000).\(amount / 100 % 10)s" }
+        let (hours, minutes, seconds) = (amount / 3_600_000, amount / 60_000 % 60, amount / 1000 % 60)
+        let units = hours > 0 ? "\(hours)h\(minutes)m" : minutes > 0 ? "\(minutes)m" : ""
+        return "\(sign)\(units)\(seconds)s"
     }
 }

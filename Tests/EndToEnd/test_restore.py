@@ -381,13 +381,14 @@ def test_snapshots(folder):
 def test_generations_and_wal(folder):
     path = write_configuration(folder, f"      - name: old\n        path: {folder.parent / 'v3'}\n")
     (folder / "app.db").write_text("")
-    os.utime(folder / "app.db", (1_795_220_500, 1_795_220_500))
     shown = table(api(folder, "generations", "-config", path, "app.db"))
     assert shown[0] == ["name", "generation", "lag", "start", "end"]
     assert shown[1][:2] == ["old", "82da050943b42bfc"]
     assert shown[1][3] == "2026-11-21T00:21:15.428Z"
     newest = max(json.loads((GENERATIONS / "times.json").read_text()).values())
-    assert float(shown[1][2].rstrip("s")) == pytest.approx(1_795_220_500 - newest / 1000, abs=0.11)
+    for seconds, lag in [(1.5, "1.5s"), (-2, "-2.0s"), (12.9, "12s"), (61, "1m1s"), (7384, "2h3m4s")]:
+        os.utime(folder / "app.db", ns=(newest * 1_000_000 + int(seconds * 10**9),) * 2)
+        assert table(api(folder, "generations", "-config", path, "app.db"))[1][2] == lag
     shown = table(api(folder, "wal", "-config", path, "app.db"))
     assert shown[0] == ["replica", "generation", "index", "offset", "size", "created"]
     assert len(shown) == 1 + len(list(GENERATIONS.rglob("*.wal.lz4")))

@@ -198,16 +198,30 @@ package struct Restorer: Sendable {
     /// What SQLite has to say against the database.
     private func integrityProblems(of path: String, _ check: IntegrityCheck) async throws(RestoreError) -> [String] {
         guard check != .none else { return [] }
-        return try await onQueue { () throws(RestoreError) in
-            var problems: [String] = []
-            do throws(SQLiteError) {
-                let connection = try Connection(path, .immutable)
-                try connection.query(check == .full ? "PRAGMA integrity_check" : "PRAGMA quick_check") { row in
-                    problems.append(row.text(0))
-                }
-            } catch { problems.append("\(error)") }
-            return problems == ["ok"] ? [] : problems
+        let interrupter = Interrupter()
+        let result = await withTaskCancellationHandler {
+            await queue.run { Self.integrityProblems(of: path, check, interrupter) }
+        } onCancel: {
+            interrupter.interrupt()
         }
+        guard !Task.isCancelled else { throw .cancelled }
+        return result
+    }
+
+    private static func integrityProblems(
+        of path: String,
+        _ check: IntegrityCheck,
+        _ interrupter: Interrupter
+    ) -> [String] {
+        var problems: [String] = []
+        do throws(SQLiteError) {
+            let connection = try Connection(path, .immutable, interrupter)
+            guard !interrupter.isInterrupted else { return [] }
+            try connection.query(check == .full ? "PRAGMA integrity_check" : "PRAGMA quick_check") { row in
+                problems.append(row.text(0))
+            }
+        } catch { problems.append("\(error)") }
+        return problems == ["ok"] ? [] : problems
     }
 
     private func onQueue<Value: Sendable>(
