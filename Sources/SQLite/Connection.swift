@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Threads
 
 /// One connection, for one thread at a time.
 ///
@@ -132,19 +133,38 @@ package final class Connection {
         return result
     }
 
-    /// Moves what it can from the WAL into the database.
-    ///
-    /// With `truncating` it moves everything and empties the WAL, and waits for readers to let it, though not long:
-    /// whoever wants that is about to leave. Otherwise it waits for nobody.
+    /// How far a checkpoint goes; all but the first wait for readers, though not long.
+    package enum Checkpoint: Sendable {
+        /// Moves what it can, and waits for nobody.
+        case passive
+        /// Moves everything, and waits for those who read in the WAL: the next write starts at its front again.
+        case restarting
+        /// Empties the WAL too.
+        case truncating
+    }
+
+    /// Moves what is in the WAL into the database.
     ///
     /// - SeeAlso: <https://sqlite.org/c3ref/wal_checkpoint_v2.html>
-    package func checkpoint(truncating: Bool = false) throws(SQLiteError) {
-        let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
-        sqlite3_busy_timeout(handle, Self.readersMilliseconds)
+    package func checkpoint(_ kind: Checkpoint) throws(SQLiteError) {
+        let mode =
+            switch kind {
+            case .passive: SQLITE_CHECKPOINT_PASSIVE
+            case .restarting: SQLITE_CHECKPOINT_RESTART
+            case .truncating: SQLITE_CHECKPOINT_TRUNCATE
+            }
+        sqlite3_busy_timeout(handle, Self.readerMilliseconds)
         defer { sqlite3_busy_timeout(handle, Self.busyMilliseconds) }
+        let deadline = MonotonicTime.now.advanced(by: Self.readersPatience)
         var total: Int32 = 0
         var done: Int32 = 0
-        try check(sqlite3_wal_checkpoint_v2(handle, nil, mode, &total, &done), "checkpoint")
+        var code: Int32
+        repeat {
+            // One call waits for the read marks that it found in use, and new readers keep taking them; the next call
+            // finds that the new ones are up to date, and waits only for the old.
+            code = sqlite3_wal_checkpoint_v2(handle, nil, mode, &total, &done)
+        } while code == SQLITE_BUSY && kind != .passive && MonotonicTime.now < deadline
+        try check(code, "checkpoint")
         if total == done { walFrameCount = 0 }
     }
 
@@ -290,7 +310,9 @@ package final class Connection {
     /// How long to wait for another process that writes.
     private static let busyMilliseconds: Int32 = 5000
     /// How long to wait for readers before the WAL is left as it is.
-    private static let readersMilliseconds: Int32 = 500
+    private static let readersPatience = Duration.milliseconds(500)
+    /// How long a single attempt waits for those it finds.
+    private static let readerMilliseconds: Int32 = 10
 
     /// Debian's SQLite takes `file:` for a URI, whose parameters could turn locking off; a path is only a path here.
     private static func plain(_ path: String) -> String { path.hasPrefix("file:") ? "./\(path)" : path }

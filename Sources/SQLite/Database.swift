@@ -163,6 +163,10 @@ package final class Database: Sendable {
     }
 
     private func writeLoop(_ runner: BatchRunner) {
+        // Readers that take turns leave the log no moment to start again, so at times the writer waits for them; one that
+        // stays makes it wait rarely.
+        let restartPagesMin = configuration.checkpointPages * 4
+        var restartPages = restartPagesMin
         while true {
             let batch = state.wait(for: Self.writerCondition) { state -> [WriteJob]? in
                 let batch = state.queue.takeBatch()
@@ -171,19 +175,27 @@ package final class Database: Sendable {
             guard !batch.isEmpty else { break }
             runner.run(batch)
             answer(state.withLock { $0.queue.finishBatch() })
-            if runner.connection.walFrameCount >= configuration.checkpointPages { checkpoint(runner.connection) }
+            let pages = runner.connection.walFrameCount
+            if pages >= restartPages {
+                restartPages = checkpoint(runner.connection, .restarting) ? restartPagesMin : pages * 2
+            } else if pages >= configuration.checkpointPages {
+                checkpoint(runner.connection, .passive)
+            }
         }
-        checkpoint(runner.connection, truncating: true)
+        checkpoint(runner.connection, .truncating)
         state.withLock { $0.hasWriterStopped = true }
         state.signal(Self.deadlineCondition)
     }
 
-    private func checkpoint(_ connection: Connection, truncating: Bool = false) {
+    @discardableResult
+    private func checkpoint(_ connection: Connection, _ kind: Connection.Checkpoint) -> Bool {
         do {
-            try connection.checkpoint(truncating: truncating)
+            try connection.checkpoint(kind)
+            return true
         } catch {
-            // Nothing is lost: the WAL holds it all, and the next batch tries again.
+            // Nothing is lost: the WAL holds it all, and a later batch tries again.
             configuration.report("The write-ahead log could not be moved into the database: \(error)")
+            return false
         }
     }
 

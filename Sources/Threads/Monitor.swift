@@ -14,7 +14,12 @@ package final class Monitor<State>: @unchecked Sendable {
         self.state = state
         self.conditionCount = conditionCount
         conditions = .allocate(capacity: conditionCount)
-        pthread_mutex_init(lock, nil)
+        // Taken twice by one thread it would wait for itself for ever: better to stop and be seen.
+        var kind = pthread_mutexattr_t()
+        pthread_mutexattr_init(&kind)
+        pthread_mutexattr_settype(&kind, Int32(PTHREAD_MUTEX_ERRORCHECK))
+        pthread_mutex_init(lock, &kind)
+        pthread_mutexattr_destroy(&kind)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         // Waits must not stretch or shrink when somebody sets the clock.
@@ -31,7 +36,7 @@ package final class Monitor<State>: @unchecked Sendable {
     }
 
     package func withLock<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(lock)
+        acquire()
         defer { pthread_mutex_unlock(lock) }
         return try body(&state)
     }
@@ -44,7 +49,7 @@ package final class Monitor<State>: @unchecked Sendable {
         until deadline: (State) -> MonotonicTime? = { _ in nil },
         _ body: (inout State) -> Result?
     ) -> Result {
-        pthread_mutex_lock(lock)
+        acquire()
         defer { pthread_mutex_unlock(lock) }
         while true {
             if let result = body(&state) { return result }
@@ -55,6 +60,11 @@ package final class Monitor<State>: @unchecked Sendable {
                 pthread_cond_wait(conditions + condition, lock)
             }
         }
+    }
+
+    private func acquire() {
+        let code = pthread_mutex_lock(lock)
+        precondition(code == 0, "a monitor is entered again from within: error \(code)")
     }
 
     package func signal(_ condition: Int) {

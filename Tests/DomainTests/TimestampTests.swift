@@ -17,7 +17,8 @@ import Testing
     )
     func `seconds and text stand for the same moment`(seconds: Int64, text: String) {
         #expect(Timestamp(secondsSinceEpoch: seconds).text == text)
-        #expect(Self.parse(text)?.secondsSinceEpoch == seconds)
+        #expect(Self.parse(text) == Timestamp(secondsSinceEpoch: seconds))
+        #expect(Self.parse(text)?.text == text)
     }
 
     @Test(
@@ -95,7 +96,12 @@ import Testing
 
     @Test func `times are ordered as moments`() {
         let moments = [Int64.min, -1, 0, 1, 1_659_246_320, .max].map(Timestamp.init(secondsSinceEpoch:))
-        #expect(moments.sorted() == moments)
+        for (index, moment) in moments.enumerated() {
+            for (otherIndex, other) in moments.enumerated() {
+                #expect((moment < other) == (index < otherIndex))
+                #expect((moment == other) == (index == otherIndex))
+            }
+        }
         #expect(moments.map(\.text).sorted() == moments.map(\.text))
     }
 }

@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 mkdir -p .build/fuzz/http-corpus
+# A copy: libFuzzer puts its shortened inputs beside those that they came from.
+cp Tests/Fuzz/http-corpus/* .build/fuzz/http-corpus
 
 # Into the module itself, so that the fuzzer sees every branch; with the settings of Package.swift.
 swiftc -parse-as-library -sanitize=fuzzer,address -O -enforce-exclusivity=checked -assert-config Debug \
@@ -14,6 +16,7 @@ swiftc -parse-as-library -sanitize=fuzzer,address -O -enforce-exclusivity=checke
     -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature NonisolatedNonsendingByDefault \
     Sources/HTTP/*.swift Tests/Fuzz/http-fuzz.swift -o .build/fuzz/http
 
-exec .build/fuzz/http -max_total_time="$seconds" -timeout=5 -max_len=2048 \
+# Swift's own backtraces get in the way of the sanitizer's.
+SWIFT_BACKTRACE=enable=no exec .build/fuzz/http -max_total_time="$seconds" -timeout=5 -max_len=2048 \
     -dict=Tests/Fuzz/http-dictionary.txt -artifact_prefix=.build/fuzz/ -print_final_stats=1 \
-    .build/fuzz/http-corpus Tests/Fuzz/http-corpus
+    .build/fuzz/http-corpus

@@ -31,7 +31,7 @@ import Testing
             json.bool(true)
             json.bool(false)
             json.endArray()
-            json.key("a" + "b")
+            json.key("ab")
             json.string("c")
             json.key("plain")
             json.plain("word")
@@ -106,12 +106,68 @@ import Testing
         )
     }
 
+    /// One byte after the other, as the standard says: what the writer does with eight at a time must be the same.
+    private static func escaped(_ bytes: [UInt8]) -> String {
+        var text = "\""
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            switch scalar {
+            case "\"", "\\": text += "\\\(scalar)"
+            case "\u{8}": text += "\\b"
+            case "\t": text += "\\t"
+            case "\n": text += "\\n"
+            case "\u{C}": text += "\\f"
+            case "\r": text += "\\r"
+            case "\0"..<" ": text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+
+    private static func written(_ bytes: [UInt8]) -> (asText: String, asBytes: String) {
+        (text { $0.string(String(decoding: bytes, as: UTF8.self)) }, text { $0.string(utf8: bytes.span) })
+    }
+
+    @Test func `what needs an escape is found wherever it stands, and whatever stands beside it`() {
+        for length in 0...26 {
+            for position in 0..<max(length, 1) {
+                for special in [nil, 0, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x5B, 0x5C, 0x5D, 0x7F, 0x80, 0xC3] as [UInt8?] {
+                    for neighbour in [0x20, 0x61, 0x21] as [UInt8] {
+                        var bytes = [UInt8](repeating: neighbour, count: length)
+                        if let special, length > 0 { bytes[position] = special }
+                        let written = Self.written(bytes)
+                        guard written == (Self.escaped(bytes), Self.escaped(bytes)) else {
+                            Issue.record("\(bytes): \(written)")
+                            return
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `any bytes become the string that Swift makes of them`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<300 {
+            let highest: UInt8 = [0x7F, 0xFF, 0x23].randomElement(using: &random) ?? 0xFF
+            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                UInt8.random(in: 0...highest, using: &random)
+            }
+            let written = Self.written(bytes)
+            guard written == (Self.escaped(bytes), Self.escaped(bytes)) else {
+                Issue.record("\(bytes): \(written)")
+                return
+            }
+        }
+    }
+
     @Test(arguments: 0..<100 as Range<UInt64>)
     func `what is written, however it nests, Foundation reads back as it was meant`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         var writer = JSONWriter(capacity: 0)
         let meant = Self.writeValue(&writer, depth: 0, &random)
-        #expect(try Self.decode(writer) as? NSObject == meant)
+        #expect(try JSONDecoder().decode(Tree.self, from: Data(writer.bytes)) == meant)
         #expect(throws: Never.self) { try JSONSyntax.check(writer.bytes.span) }
     }
 
@@ -120,7 +176,7 @@ import Testing
         _ json: inout JSONWriter,
         depth: Int,
         _ random: inout SeededGenerator
-    ) -> NSObject {
+    ) -> Tree {
         switch Int.random(in: depth > 6 ? 2...6 : 0...6, using: &random) {
         case 0:
             json.beginArray()
@@ -128,32 +184,36 @@ import Testing
                 writeValue(&json, depth: depth + 1, &random)
             }
             json.endArray()
-            return values as NSArray
+            return .array(values)
         case 1:
             json.beginObject()
-            var members: [String: NSObject] = [:]
-            for number in 0..<Int.random(in: 0...5, using: &random) {
-                let key = "\(number)" + someText(&random)
-                json.key(key)
+            var members: [String: Tree] = [:]
+            for key in ["a", "", "longer than eight bytes", "b c"].shuffled(using: &random).prefix(3) {
+                switch key {
+                case "a": json.key("a")
+                case "": json.key("")
+                case "b c": json.key("b c")
+                default: json.key("longer than eight bytes")
+                }
                 members[key] = writeValue(&json, depth: depth + 1, &random)
             }
             json.endObject()
-            return members as NSDictionary
+            return .object(members)
         case 2:
             json.null()
-            return NSNull()
+            return .null
         case 3:
             let value = Bool.random(using: &random)
             json.bool(value)
-            return value as NSNumber
+            return .bool(value)
         case 4:
             let value = Int64(bitPattern: random.next())
             json.integer(value)
-            return value as NSNumber
+            return .integer(value)
         default:
             let value = someText(&random)
-            json.string(value)
-            return value as NSString
+            if Bool.random(using: &random) { json.string(value) } else { json.string(utf8: value.utf8.span) }
+            return .text(Array(value.utf8))
         }
     }
 
@@ -165,5 +225,32 @@ import Testing
             if let scalar = Unicode.Scalar(UInt32.random(in: range, using: &random)) { scalars.append(scalar) }
         }
         return String(scalars)
+    }
+}
+
+/// Any JSON that the tests write.
+private enum Tree: Decodable, Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case text([UInt8])
+    case array([Tree])
+    case object([String: Tree])
+
+    init(from decoder: any Decoder) throws {
+        let value = try decoder.singleValueContainer()
+        if value.decodeNil() {
+            self = .null
+        } else if let bool = try? value.decode(Bool.self) {
+            self = .bool(bool)
+        } else if let integer = try? value.decode(Int64.self) {
+            self = .integer(integer)
+        } else if let text = try? value.decode(String.self) {
+            self = .text(Array(text.utf8))
+        } else if let array = try? value.decode([Tree].self) {
+            self = .array(array)
+        } else {
+            self = .object(try value.decode([String: Tree].self))
+        }
     }
 }

@@ -76,7 +76,9 @@ import Testing
         status: Todo.Status? = nil
     ) throws -> ([Int64], hasMore: Bool) {
         var ids: [Int64] = []
-        let hasMore = try stored.todos.list(Page(after: after, limit: limit), status: status) { ids.append($0.id) }
+        let hasMore = try stored.todos.list(Page(after: after, limit: limit), status: status) { id, _, _, _ in
+            ids.append(id)
+        }
         return (ids, hasMore)
     }
 
@@ -99,6 +101,28 @@ import Testing
                 let found = try ids(stored, after: after, limit: limit, status: status)
                 #expect(found == (expected, hasMore), "after \(after), limit \(limit), \(status?.rawValue ?? "any")")
             }
+        }
+    }
+
+    @Test func `a list shows each task as it is stored`() async throws {
+        try await withStorage { stored in
+            let titles = ["a", "with\0nul", "\u{1F9F6} \"quoted\" \u{2028}", String(repeating: "x", count: 500)]
+            for (title, status) in zip(titles, [.todo, .doing, .done, .todo] as [Todo.Status]) {
+                let id = try await stored.todos.create(title: title)
+                stored.clock.advance()
+                _ = try await stored.todos.update(id, TodoChange(status: status))
+            }
+            var found: [[String]] = []
+            _ = try stored.todos.list(Page(), status: nil) { _, title, status, created in
+                let title = title.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+                found.append([title, status.rawValue, created.text])
+            }
+            let expected = try titles.indices.map { index in
+                let todo = try #require(try stored.todos.find(Int64(index + 1)))
+                return [todo.title, todo.status.rawValue, todo.created.text]
+            }
+            #expect(found == expected)
+            #expect(found.map(\.first) == titles)
         }
     }
 
@@ -146,6 +170,7 @@ import Testing
             #expect(throws: SQLiteError.self) { try stored.todos.find(id) }
             _ = try await stored.database.write { try $0.run("UPDATE tasks SET created = modified, status = 'gone'") }
             #expect(throws: SQLiteError.self) { try stored.todos.find(id) }
+            #expect(throws: SQLiteError.self) { try ids(stored, limit: 1) }
         }
     }
 }
