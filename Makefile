@@ -73,4 +73,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build test lint format bench coverage clean
+.PHONY: help run build test lint format bench fuzz coverage clean

@@ -81,6 +81,11 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Tests.
+        .testTarget(
+            name: "APIRoutesTests",
+            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Pages"],
+            swiftSettings: wraps
+        ),
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
         .testTarget(name: "HTTPTests", dependencies: ["CHTTPParserOracle", "HTTP"], swiftSettings: wraps),
         .testTarget(

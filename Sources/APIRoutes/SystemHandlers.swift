@@ -7,8 +7,8 @@ import Logging
 package enum Readiness: Sendable {
     /// - schema: The newest migration that is applied.
     case ready(schema: String, durability: String)
-    /// What is missing, in words for an operator; it must tell a stranger nothing.
-    case notReady(String)
+    /// What is missing, in words for an operator; it must tell a stranger nothing. The cause is for the log alone.
+    case notReady(String, cause: String? = nil)
 }
 
 /// Health, pages and the API's own description.
@@ -29,7 +29,7 @@ struct SystemHandlers: Sendable {
 
     private func ready() throws -> Response {
         switch readiness() {
-        case .notReady(let reason): throw AppError.unavailable(reason)
+        case .notReady(let reason, let cause): throw AppError.unavailable(reason, cause: cause)
         case .ready(let schema, let durability):
             var json = JSONWriter()
             json.beginObject()

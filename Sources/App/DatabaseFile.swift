@@ -1,9 +1,10 @@
 import FoundationEssentials
-package import Schema
+import Glibc
 package import SQLite
 
 /// The database of one data folder, owned by this process for as long as the value lives.
 package struct DatabaseFile: Sendable {
+    /// Absolute and without symbolic links: by whatever name processes know the file, they meet at one lock.
     package let path: String
     private let lock: FolderLock
 
@@ -12,14 +13,26 @@ package struct DatabaseFile: Sendable {
 
     /// Makes the folder if needed, and takes it.
     package init(_ path: String) throws(ServiceError) {
+        // SQLite would keep these in memory, where nothing outlives the process.
+        guard path != ":memory:", !path.hasPrefix("file:") else {
+            throw ServiceError("\(path) is not the path of a file; choose one with --db")
+        }
+        // Not by way of a URL, which would put the home folder in place of a `~` that the shell left alone.
+        let nameStart = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
+        let folder = nameStart == path.startIndex ? "." : String(path[..<nameStart])
         do {
-            let folder = URL(filePath: path).deletingLastPathComponent().path
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw ServiceError("cannot make the folder of \(path): \(fileFailureReason(error))")
         }
+        if let type = Self.type(of: path), type != S_IFREG {
+            throw ServiceError("\(path) is \(type == S_IFDIR ? "a folder" : "no file"); choose a file with --db")
+        }
+        guard let file = Self.realPath(path) ?? Self.realPath(folder).map({ "\($0)/\(path[nameStart...])" }) else {
+            throw ServiceError("cannot open \(path): \(unsafe String(cString: strerror(errno)))")
+        }
         do throws(FolderLock.Failure) {
-            lock = try FolderLock(besides: path, patience: Self.lockPatience)
+            lock = try FolderLock(besides: file, patience: Self.lockPatience)
         } catch {
             switch error {
             case .held(let process):
@@ -29,7 +42,7 @@ package struct DatabaseFile: Sendable {
                 throw ServiceError("cannot open \(path): \(reason); choose another file with --db")
             }
         }
-        self.path = path
+        self.path = file
     }
 
     /// A connection of its own that may write, for work before the service starts.
@@ -37,9 +50,17 @@ package struct DatabaseFile: Sendable {
         do { return try Connection(path, .readWrite) } catch { throw ServiceError(opening: path, error) }
     }
 
-    /// A migrator over the files of a folder.
-    package static func migrator(_ connection: Connection, folder: String) throws(SchemaError) -> Migrator {
-        try Migrator(connection, gate: LocalGate(), files: try SQLFile.all(in: folder))
+    /// What kind of file it is, links followed; nil if there is none that can be seen.
+    private static func type(of path: String) -> mode_t? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return status.st_mode & S_IFMT
+    }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 }
 

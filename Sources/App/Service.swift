@@ -18,11 +18,20 @@ package final class Service: Sendable {
     private let logger: Logger
 
     /// When this returns, clients are served.
-    package init(_ configuration: ServiceConfiguration, logger: Logger) throws {
+    ///
+    /// The signals are held as soon as there is something that must be finished.
+    package init(_ configuration: ServiceConfiguration, logger: Logger, signals: Signals) throws {
         Self.keepFreedMemory()
         self.logger = logger
+        // Read first: in a wrong folder nothing must be made.
+        let migrations = try SQLFile.all(in: configuration.migrationsPath)
+        let seeds = try configuration.seedsPath.map { folder throws(SchemaError) in try SQLFile.all(in: folder) }
         file = try DatabaseFile(configuration.databasePath)
-        let newest = try Self.prepareSchema(file, configuration, logger)
+        let connection = try file.connect()
+        let migrator = try Migrator(connection, gate: LocalGate(), files: migrations)
+        if configuration.migratesAtStart { try Self.migrate(migrator, logger) }
+        if let seeds { try Self.seed(Seeder(connection, gate: LocalGate(), files: seeds), logger) }
+        let newest = try Self.newestMigration(migrator, logger)
 
         var databaseConfiguration = Database.Configuration()
         databaseConfiguration.writeTimeout = configuration.writeTimeout
@@ -42,6 +51,7 @@ package final class Service: Sendable {
             readiness: { [database] in Self.readiness(database, newest: newest) },
             logger: logger
         )
+        signals.hold()
         do {
             server = try Server(configuration.server, handler: api, hooks: Self.hooks(database, logger))
         } catch {
@@ -76,29 +86,22 @@ package final class Service: Sendable {
         mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
 
-    /// Applies what is pending, or only looks.
-    ///
-    /// - Returns: The newest migration there is a file for.
-    private static func prepareSchema(
-        _ file: DatabaseFile,
-        _ configuration: ServiceConfiguration,
-        _ logger: Logger
-    ) throws -> String {
-        let connection = try file.connect()
-        let migrator = try DatabaseFile.migrator(connection, folder: configuration.migrationsPath)
-        if configuration.migratesAtStart {
-            _ = try migrator.run(.up) {
-                $0.pending
-            } didRun: { migration in
-                logger.log(.info, "migrated") { $0.add("migration", migration.name) }
-            }
+    private static func migrate(_ migrator: Migrator, _ logger: Logger) throws {
+        _ = try migrator.run(.up) {
+            $0.pending
+        } didRun: { migration in
+            logger.log(.info, "migrated") { $0.add("migration", migration.name) }
         }
-        if let folder = configuration.seedsPath {
-            let seeder = Seeder(connection, gate: LocalGate(), files: try SQLFile.all(in: folder))
-            _ = try seeder.run { name in
-                logger.log(.info, "seeded") { $0.add("seed", name) }
-            }
+    }
+
+    private static func seed(_ seeder: Seeder, _ logger: Logger) throws {
+        _ = try seeder.run { name in
+            logger.log(.info, "seeded") { $0.add("seed", name) }
         }
+    }
+
+    /// The newest migration there is a file for.
+    private static func newestMigration(_ migrator: Migrator, _ logger: Logger) throws -> String {
         let plan = try migrator.plan()
         if !plan.pending.isEmpty {
             logger.log(.warning, "migrations are pending") { $0.add("count", Int64(plan.pending.count)) }
@@ -109,12 +112,17 @@ package final class Service: Sendable {
     private static func readiness(_ database: Database, newest: String) -> Readiness {
         do {
             let applied = try database.read { connection in
-                try connection.first("SELECT max(name) FROM schema_migrations") { $0.text(0) } ?? ""
+                // A database that was never migrated has no such table.
+                let isMigrated = try connection.first(
+                    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+                ) { _ in true }
+                guard isMigrated == true else { return "" }
+                return try connection.first("SELECT max(name) FROM schema_migrations") { $0.textOrNull(0) ?? "" } ?? ""
             }
             guard applied == newest else { return .notReady("Migrations are pending.") }
             return .ready(schema: applied, durability: "local")
         } catch {
-            return .notReady("The database does not answer.")
+            return .notReady("The database does not answer.", cause: "\(error)")
         }
     }
 

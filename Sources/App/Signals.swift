@@ -2,28 +2,59 @@ import Glibc
 import Threads
 
 /// The signals that ask a program to end, taken one by one instead of interrupting something.
-package struct Signals: Sendable {
-    private let signals: [Int32] = [SIGTERM, SIGINT]
+///
+/// Before ``hold()`` the first one ends the program at once: a migration may take minutes and is undone, nothing else has
+/// begun. After it, the first one is kept for ``wait()``. Whoever asks twice does not want to wait, so the second one
+/// always ends the program at once, with the exit code that shells give for it.
+package final class Signals: Sendable {
+    private struct State {
+        var isHeld = false
+        var hasCome = false
+    }
+
+    private static let signals: [Int32] = [SIGTERM, SIGINT]
+    private static let hasCome = 0
+    private let state: Monitor<State>
 
     /// Must be called before any thread starts: threads inherit what is blocked.
-    package init() {
-        var set = set
+    ///
+    /// If held from the start, there is no moment at which a signal ends the program as if it had done its work.
+    package init(isHeld: Bool = false) {
+        state = Monitor(State(isHeld: isHeld), conditions: 1)
+        var set = Self.set
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         // A client that goes away must not end the program.
         signal(SIGPIPE, SIG_IGN)
+        WorkerThread(named: "signals") { [self] in
+            while true { take(Self.next()) }
+        }.detach()
     }
 
-    /// Waits for one of them.
-    package func wait() -> Int32 {
+    /// From now on there is something to finish.
+    package func hold() {
+        state.withLock { $0.isHeld = true }
+    }
+
+    /// Waits for the first one.
+    package func wait() {
+        state.wait(for: Self.hasCome) { state -> Void? in state.hasCome ? () : nil }
+    }
+
+    private func take(_ signal: Int32) {
+        let isFirst = state.withLock { state in
+            if !state.isHeld { _exit(0) }
+            defer { state.hasCome = true }
+            return !state.hasCome
+        }
+        guard isFirst else { _exit(128 + signal) }
+        state.signal(Self.hasCome)
+    }
+
+    private static func next() -> Int32 {
         var set = set
         var signal: Int32 = 0
         unsafe sigwait(&set, &signal)
         return signal
-    }
-
-    /// From now on, the next one ends the program at once, with the exit code that shells give for it.
-    package func exitOnNext() {
-        WorkerThread(named: "signals") { _exit(128 + wait()) }.detach()
     }
 
     /// Ends the program when a shutdown hangs, so that whoever runs it need not: nothing that was answered is at stake.
@@ -37,7 +68,7 @@ package struct Signals: Sendable {
         }.detach()
     }
 
-    private var set: sigset_t {
+    private static var set: sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)
         for signal in signals { unsafe sigaddset(&set, signal) }

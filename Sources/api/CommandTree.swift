@@ -246,7 +246,7 @@ enum CommandTree {
             ("api completions fish > ~/.config/fish/completions/api.fish", "for fish"),
         ],
         positionals: [
-            Positional("SHELL", completion: .choices(Shell.allCases.map(\.rawValue)), help: "bash, zsh or fish.")
+            Positional("SHELL", completion: .choices(Shell.allCases.map(\.rawValue)), help: "The shell to complete in.")
         ]
     )
 
@@ -303,14 +303,14 @@ enum CommandTree {
             .value("LEVEL", default: "info"),
             environment: ["LOG_LEVEL"],
             completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
-            help: "debug, info, warning or error."
+            help: "Log nothing that matters less."
         ),
         Option(
             "log-format",
             .value("FORMAT", default: "auto"),
             environment: ["LOG_FORMAT"],
             completion: .choices(ServeCommand.LogFormatName.allCases.map(\.rawValue)),
-            help: "json, text, or auto: text on a terminal."
+            help: "auto is text on a terminal, else json."
         ),
         limit("max-connections", "COUNT", "8192", "Connections at a time; more are answered 503."),
         limit("max-connections-per-address", "COUNT", "4096", "The same for one client address."),

@@ -8,7 +8,7 @@ enum Foreground {
     ///
     /// Must be called before any thread starts, so that all of them leave the signals alone.
     static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
-        let signals = Signals()
+        let signals = Signals(isHeld: true)
         let outcome = Monitor<Result<Value, any Error>?>(nil, conditions: 1)
         let task = Task.detached {
             let result: Result<Value, any Error>
@@ -16,10 +16,9 @@ enum Foreground {
             outcome.withLock { $0 = result }
             outcome.signal(0)
         }
-        WorkerThread(named: "signals") {
-            _ = signals.wait()
+        WorkerThread(named: "interrupt") {
+            signals.wait()
             task.cancel()
-            signals.exitOnNext()
         }.detach()
         return try outcome.wait(for: 0) { $0 }.get()
     }

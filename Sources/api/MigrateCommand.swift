@@ -59,9 +59,10 @@ struct MigrateCommand {
         _ direction: Migrator.Direction,
         _ choose: (MigrationPlan) throws(SchemaError) -> [Migration]
     ) throws {
-        let file = try DatabaseFile(databasePath)
-        let connection = try file.connect()
-        let migrator = try DatabaseFile.migrator(connection, folder: folder)
+        // Read first: in a wrong folder nothing must be made.
+        let files = try SQLFile.all(in: folder)
+        let database = try DatabaseFile(databasePath)
+        let migrator = try Migrator(try database.connect(), gate: LocalGate(), files: files)
         let verb = direction == .up ? "applied" : "undone"
         var table = Table(["name", "result"])
         let count = try migrator.run(direction, choose) { migration in
@@ -86,26 +87,27 @@ struct MigrateCommand {
 
     /// Looks without touching: no file is made, and a running service is not disturbed.
     private func currentPlan() throws -> MigrationPlan {
+        let files = try SQLFile.all(in: folder)
         guard FileManager.default.fileExists(atPath: databasePath) else {
-            let migrations = try SQLFile.all(in: folder).map { file throws(SchemaError) in try Migration(file) }
+            let migrations = try files.map { file throws(SchemaError) in try Migration(file) }
             return try MigrationPlan(migrations, applied: [])
         }
         do {
             let connection = try Connection(databasePath, .readOnly)
-            return try DatabaseFile.migrator(connection, folder: folder).plan()
+            return try Migrator(connection, gate: LocalGate(), files: files).plan()
         } catch let error as SQLiteError {
             throw ServiceError(opening: databasePath, error)
         }
     }
 
     private func make(_ name: String) throws {
-        try console.makeFile(named: name, in: folder, from: Migration.template)
+        try console.makeFile(named: name, in: folder, from: Migration.template, isJSON: isJSON)
     }
 }
 
 extension Console {
     /// Makes a migration or seed file and prints its path.
-    func makeFile(named name: String, in folder: String, from template: String) throws {
+    func makeFile(named name: String, in folder: String, from template: String, isJSON: Bool) throws {
         let path = "\(folder)/\(try SQLFile.newName(name, at: Date())).sql"
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -113,6 +115,9 @@ extension Console {
         } catch {
             throw ServiceError("cannot write \(path): \(fileFailureReason(error))")
         }
-        try write("\(path)\n")
+        guard isJSON else { return try write("\(path)\n") }
+        var table = Table(["path"])
+        table.add(.text(path))
+        try print(table, asJSON: true)
     }
 }

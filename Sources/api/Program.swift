@@ -11,8 +11,19 @@ import SQLite
 @main
 enum Program {
     static func main() {
+        keepStandardDescriptors()
         // Nothing of the program may belong to the main actor: nobody runs its queue.
         exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+    }
+
+    /// Takes the places of standard descriptors that the caller closed.
+    ///
+    /// Otherwise a database or a client would get them, and our log lines with them. Read-only, so that writing to one
+    /// fails as it would have.
+    private nonisolated static func keepStandardDescriptors() {
+        var descriptor: Int32
+        repeat { descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) } while (0...2).contains(descriptor)
+        if descriptor > 2 { close(descriptor) }
     }
 
     private nonisolated static func run(_ arguments: [String]) -> ExitCode {
@@ -42,6 +53,8 @@ enum Program {
             return try ListingCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
         case "config print":
+            // What `serve` would refuse is refused here too.
+            _ = try ServeCommand(invocation, console)
             try console.print(invocation.settingsReport(of: CommandTree.serveOptions), asJSON: invocation.flag("json"))
         case "completions":
             let shell = try invocation.choice("SHELL", Shell.self)

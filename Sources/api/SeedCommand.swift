@@ -34,13 +34,15 @@ struct SeedCommand {
         switch action {
         case .run(let name, let isForced): try run(only: name, isForced: isForced)
         case .list: try list()
-        case .make(let name): try console.makeFile(named: name, in: folder, from: Seeder.template)
+        case .make(let name): try console.makeFile(named: name, in: folder, from: Seeder.template, isJSON: isJSON)
         }
     }
 
     private func run(only name: String?, isForced: Bool) throws {
-        let file = try DatabaseFile(databasePath)
-        let seeder = Seeder(try file.connect(), gate: LocalGate(), files: try SQLFile.all(in: folder))
+        // Read first: in a wrong folder nothing must be made.
+        let files = try SQLFile.all(in: folder)
+        let database = try DatabaseFile(databasePath)
+        let seeder = Seeder(try database.connect(), gate: LocalGate(), files: files)
         var table = Table(["name", "result"])
         let count = try seeder.run(only: name, isForced: isForced) { name in
             table.add(.text(name), .text("applied"))
@@ -48,7 +50,7 @@ struct SeedCommand {
         }
         if isJSON { return try console.print(table, asJSON: true) }
         guard count == 0 else { return console.message("\(count) seed\(count == 1 ? "" : "s") applied.") }
-        console.message("Nothing to do: every seed has run. (--force runs them again.)")
+        console.message("Nothing to do: \(name ?? "every seed") has run. (--force runs it again.)")
     }
 
     private func list() throws {

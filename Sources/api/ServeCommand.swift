@@ -55,10 +55,8 @@ struct ServeCommand {
             descriptor: STDOUT_FILENO
         )
         defer { logger.close(within: .seconds(1)) }
-        let service = try Service(configuration, logger: logger)
-        _ = signals.wait()
-        // Whoever asks twice does not want to wait.
-        signals.exitOnNext()
+        let service = try Service(configuration, logger: logger, signals: signals)
+        signals.wait()
         signals.exit(after: configuration.shutdownTimeout) {
             logger.log(.error, "the shutdown took too long and was cut off")
             logger.close(within: .milliseconds(200))

@@ -230,6 +230,16 @@ def test_config_print_is_also_json(workplace: Workplace) -> None:
     assert "PORT" in port["source"]
 
 
+@pytest.mark.parametrize("command", [("serve",), ("config", "print")])
+@pytest.mark.parametrize("mistake", [("--port", "65536"), ("--head-timeout", "2"), ("--max-header", "1TB")])
+def test_config_print_refuses_what_serve_refuses(
+    workplace: Workplace, command: tuple[str, ...], mistake: tuple[str, str]
+) -> None:
+    done = workplace.api(*command, *mistake, code=2)
+    assert mistake[0] in done.stderr
+    assert done.stdout == ""
+
+
 # Migrations
 
 
@@ -328,6 +338,14 @@ def test_make_writes_a_migration_that_can_be_applied_and_undone(workplace: Workp
     assert workplace.applied()[-1] == file.stem
     workplace.migrate("down")
     assert workplace.applied() == [FIRST, SECOND, THIRD]
+
+
+@pytest.mark.parametrize("command", ["migrate", "seed"])
+def test_make_tells_the_path_as_text_and_as_json(workplace: Workplace, command: str) -> None:
+    path = workplace.api(command, "make", "herons").stdout.removesuffix("\n")
+    assert (workplace.folder / path).is_file()
+    (row,) = json.loads(workplace.api(command, "make", "wrens", "--json").stdout)
+    assert (workplace.folder / row["path"]).is_file()
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", "a b\n"])
@@ -479,6 +497,46 @@ def test_serve_on_a_file_that_is_no_database_says_so(workplace: Workplace) -> No
     assert workplace.database.read_text().startswith("This is no database.")
 
 
+@pytest.mark.parametrize("path", [":memory:", "file:birds.db?mode=memory", ".", "Seeds/"])
+def test_serve_on_what_is_no_file_says_so(workplace: Workplace, path: str) -> None:
+    done = workplace.api("serve", "--db", path, "--port", "0", "--migrations", str(MIGRATIONS), code=1)
+    assert path in done.stderr
+    assert "--db" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate", "latest"), ("seed",)])
+def test_nothing_is_made_in_a_wrong_folder(tmp_path: pathlib.Path, command: tuple[str, ...]) -> None:
+    done = run_api(*command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no such folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_has_one_owner_whatever_it_is_called(start_server, workplace: Workplace) -> None:
+    server = start_server(database=workplace.database)
+    (workplace.folder / "link.db").symlink_to(workplace.database)
+    (workplace.folder / "deeper").mkdir()
+    for name in ("link.db", "deeper/../birds.db"):
+        said = workplace.api("migrate", "latest", "--db", name, "--migrations", str(MIGRATIONS), code=1).stderr
+        assert str(server.pid) in said
+
+
+def test_a_closed_standard_output_is_given_to_no_file(workplace: Workplace) -> None:
+    arguments = ["migrate", "latest", "--migrations", str(workplace.migrations), "--json"]
+    done = subprocess.run(
+        [BINARY, *arguments],
+        env=environment(DB_PATH=str(workplace.database)),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.close(1),
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert "output" in done.stderr
+    assert workplace.applied() == [FIRST, SECOND, THIRD]
+    assert "applied" not in pathlib.Path(f"{workplace.database}.lock").read_text()
+
+
 def test_serve_makes_the_folder_of_its_database(start_server, tmp_path: pathlib.Path) -> None:
     server = start_server(database=tmp_path / "new" / "deeper" / "holdfast.db")
     assert server.add_task("first") == 1
@@ -486,9 +544,9 @@ def test_serve_makes_the_folder_of_its_database(start_server, tmp_path: pathlib.
 
 def test_serve_that_may_not_migrate_is_alive_but_not_ready(start_server) -> None:
     server = start_server(no_migrate=True)
-    statuses = {}
-    for path in ("/healthz", "/readyz"):
-        with contextlib.closing(server.client()) as client:
-            client.request("GET", path)
-            statuses[path] = client.getresponse().status
-    assert statuses == {"/healthz": 200, "/readyz": 503}
+    assert server.get("/healthz") == {"status": "ok"}
+    with contextlib.closing(server.client()) as client:
+        client.request("GET", "/readyz")
+        response = client.getresponse()
+        assert response.status == 503
+        assert json.load(response)["detail"] == "Migrations are pending."

@@ -1,13 +1,15 @@
 """How the service ends: what was begun is finished, what is idle is closed, and it takes no longer than it may."""
 
+import pathlib
 import signal
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 
 import pytest
 from load import Writers, assert_kept
-from service import TASK, Server, Wire, eventually, get, post
+from service import BINARY, TASK, Server, Wire, environment, eventually, get, post
 
 SHUTDOWN_SECONDS_MAX = 5.0
 HALF = len(TASK) // 2
@@ -89,6 +91,31 @@ def test_a_second_signal_ends_it_at_once(start_server) -> None:
         assert server.is_running(), "it did not wait for the request in flight"
         server.signal()
         server.wait(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_start_ends_it_at_once(tmp_path: pathlib.Path, number: int) -> None:
+    for name, sql in [
+        ("20260101000000_birds", "CREATE TABLE birds (n);"),
+        # Runs for hours.
+        (
+            "20260102000000_eggs",
+            "INSERT INTO birds WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c;",
+        ),
+    ]:
+        (tmp_path / f"{name}.sql").write_text(f"-- migrate:up\n{sql}\n")
+    command = [BINARY, "serve", "--host", "127.0.0.1", "--port", "0", "--migrations", ".", "--log-format", "json"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE)
+    try:
+        assert b"20260101000000_birds" in process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(2) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    with closing(sqlite3.connect(tmp_path / "data/holdfast.db")) as connection:
+        assert connection.execute("SELECT name FROM schema_migrations").fetchall() == [("20260101000000_birds",)]
+        assert connection.execute("SELECT count(*) FROM birds").fetchall() == [(0,)]
 
 
 def test_stopping_under_write_load_loses_no_acknowledged_task(start_server) -> None:

@@ -40,7 +40,7 @@ import Testing
         arguments: servers,
         [
             ReplicaCase.named("0.5", "pitr"), .named("0.5", "page-size-65536"), .named("0.5", "fruits-s3-layout"),
-            .named("0.3", "two-generations"), .named("0.3", "grow-again"),
+            .named("0.3", "checkpoints"), .named("0.3", "grow-again"),
         ]
     )
     func `a replica on a real server becomes the same database as from files`(

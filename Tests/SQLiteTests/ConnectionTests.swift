@@ -153,7 +153,12 @@ import Testing
     @Test func `a path that looks like a URI is a path`() async throws {
         // Taken as a URI, `nolock=1` would let a second process write unseen.
         let name = "file:holdfast-\(UUID().uuidString).db?nolock=1"
-        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: "./\(name)\(end)") } }
+        let misread = "./" + name.dropFirst("file:".count).prefix { $0 != "?" }
+        defer {
+            for path in ["./\(name)", "./\(name)-wal", "./\(name)-shm", misread, "\(misread)-wal", "\(misread)-shm"] {
+                try? FileManager.default.removeItem(atPath: path)
+            }
+        }
         _ = try Connection(name, .readWrite)
         #expect(fileSize("./\(name)") != nil)
     }

@@ -1,0 +1,108 @@
+import APIRoutes
+import Domain
+import FoundationEssentials
+import HTTP
+import Logging
+import Pages
+import Testing
+
+/// What the OpenAPI document says of the API, which is written by hand, against what the API does.
+@Suite struct OpenAPITests {
+    @Test func `every route is in the document, and the document has no other`() throws {
+        let logger = Logger(level: .error, format: .json, descriptor: -1)
+        let api = API(
+            todos: NoTodos(),
+            users: NoUsers(),
+            pastes: NoPastes(),
+            readiness: { .notReady("") },
+            logger: logger
+        )
+        // The pages' own parts are no operations of the API.
+        let routed = api.routes.filter { !$0.pattern.hasPrefix("/assets/") }.map { "\($0.method.name) \($0.pattern)" }
+        #expect(try Document.current.operations.sorted() == routed.sorted())
+    }
+
+    @Test func `every kind of problem is in the document as it is answered, and no other is`() throws {
+        let answered = ProblemType.allCases.map {
+            Document.Problem(slug: $0.rawValue, status: $0.status.code, title: $0.title)
+        }
+        #expect(try Document.current.problems == answered)
+    }
+
+    @Test func `the document and the program have the same version`() throws {
+        #expect(try Document.current.info.version == Version.current)
+    }
+}
+
+private struct Document: Decodable {
+    struct Info: Decodable {
+        let version: String
+    }
+
+    struct Problem: Decodable, Equatable {
+        let slug: String
+        let status: Int
+        let title: String
+    }
+
+    /// The keys of an object, whatever their values are.
+    struct Keys: Decodable {
+        let names: [String]
+
+        init(from decoder: any Decoder) throws {
+            names = try decoder.container(keyedBy: Name.self).allKeys.map(\.stringValue)
+        }
+    }
+
+    struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+
+        init?(intValue: Int) { nil }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case info, paths
+        case problems = "x-problems"
+    }
+
+    let info: Info
+    let paths: [String: Keys]
+    let problems: [Problem]
+
+    static var current: Document {
+        get throws { try JSONDecoder().decode(Document.self, from: Data(Pages.openapiJSON)) }
+    }
+
+    /// As `GET /tasks`.
+    var operations: [String] {
+        paths.flatMap { path, keys in
+            keys.names.filter { $0 != "parameters" }.map { "\($0.uppercased()) \(path)" }
+        }
+    }
+}
+
+private struct NotAsked: Error {}
+
+private struct NoTodos: TodoRepository {
+    func create(title: String) async throws -> Int64 { throw NotAsked() }
+    func find(_ id: Int64) throws -> Todo? { throw NotAsked() }
+    func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool { throw NotAsked() }
+    func update(_ id: Int64, _ change: TodoChange) async throws -> Todo? { throw NotAsked() }
+    func delete(_ id: Int64) async throws -> Todo? { throw NotAsked() }
+}
+
+private struct NoUsers: UserRepository {
+    func create(firstName: String, lastName: String?) async throws -> User { throw NotAsked() }
+    func find(_ id: Int64) throws -> User? { throw NotAsked() }
+    func list(_ page: Page, _ visit: (User) -> Void) throws -> Bool { throw NotAsked() }
+    func update(_ id: Int64, _ change: UserChange) async throws -> User? { throw NotAsked() }
+    func delete(_ id: Int64) async throws -> User? { throw NotAsked() }
+}
+
+private struct NoPastes: PasteRepository {
+    func create(_ paste: Paste) async throws -> Bool { throw NotAsked() }
+    func find(_ id: String) throws -> Paste? { throw NotAsked() }
+}
