@@ -22,7 +22,8 @@ let package = Package(
         .executableTarget(
             name: "api",
             dependencies: [
-                "APIRoutes", "App", "CLI", "HTTP", "HTTPServer", "JSON", "Logging", "Pages", "SQLite", "Schema",
+                "APIRoutes", "App", "CLI", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX", "LitestreamConfiguration",
+                "Logging", "ObjectStore", "Pages", "Replication", "SQLite", "Schema", "Threads",
             ],
             swiftSettings: pure
         ),
@@ -48,11 +49,21 @@ let package = Package(
         .target(name: "HTTP", swiftSettings: pure),
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
-        .target(name: "Replication", dependencies: ["LZ4", "WAL"], swiftSettings: pure),
+        .target(
+            name: "Replication",
+            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
+            swiftSettings: pure
+        ),
+        .target(
+            name: "LitestreamConfiguration",
+            dependencies: ["ObjectStore", "YAML"],
+            swiftSettings: pure
+        ),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: wraps),
         .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
-        .target(name: "Files", swiftSettings: wraps),
+        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -67,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Tests.
         .testTarget(
@@ -104,8 +116,16 @@ let package = Package(
         .testTarget(name: "LZ4Tests", dependencies: ["LZ4"], swiftSettings: pure),
         .testTarget(
             name: "ReplicationTests",
-            dependencies: ["CSQLite", "LTX", "LZ4", "Replication", "WAL"],
+            dependencies: [
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "StoreTestSupport", "WAL",
+            ],
             exclude: ["Fixtures"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "LitestreamConfigurationTests",
+            dependencies: ["LitestreamConfiguration", "ObjectStore", "YAML"],
             swiftSettings: wraps
         ),
         .testTarget(name: "WALTests", dependencies: ["CSQLite", "WAL"], swiftSettings: wraps),

@@ -17,10 +17,13 @@ package final class Signals: Sendable {
 
     private static let signals: [Int32] = [SIGTERM, SIGINT]
     private static let hasCome = 0
-    private let state = Monitor(State(), conditions: 1)
+    private let state: Monitor<State>
 
     /// Must be called before any thread starts: threads inherit what is blocked.
-    package init() {
+    ///
+    /// If held from the start, there is no moment at which a signal ends the program as if it had done its work.
+    package init(isHeld: Bool = false) {
+        state = Monitor(State(isHeld: isHeld), conditions: 1)
         var set = Self.set
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         // A client that goes away must not end the program.

@@ -11,3 +11,4 @@
 
 extern int pthread_setname_np(pthread_t, const char *);
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
+extern int sync_file_range(int, off_t, off_t, unsigned int);

@@ -54,21 +54,7 @@ package struct File: ~Copyable {
 
     /// The bytes at `offset`, fewer than `count` only at the end of the file.
     package func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
-        var failed = false
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                let rest = UnsafeMutableRawBufferPointer(buffer)[filled...]
-                let start = UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress
-                let got = retrying { pread(descriptor, start, rest.count, off_t(offset + filled)) }
-                guard got > 0 else {
-                    failed = got < 0
-                    return
-                }
-                filled += got
-            }
-        }
-        guard !failed else { throw FileError("pread", path) }
-        return bytes
+        try readBytes(of: descriptor, path, at: offset, count: count)
     }
 
     /// Everything written so far is on the disk when this returns.
@@ -150,8 +136,27 @@ package enum Files {
     }
 }
 
+/// The bytes of an open file at `offset`, fewer than `count` only at its end.
+func readBytes(of descriptor: Int32, _ path: String, at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        while filled < count {
+            let rest = UnsafeMutableRawBufferPointer(buffer)[filled...]
+            let start = UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress
+            let got = retrying { pread(descriptor, start, rest.count, off_t(offset + filled)) }
+            guard got > 0 else {
+                failed = got < 0
+                return
+            }
+            filled += got
+        }
+    }
+    guard !failed else { throw FileError("pread", path) }
+    return bytes
+}
+
 /// Repeats a call that a signal interrupted.
-private func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {
         let result = call()
         guard result == -1, errno == EINTR else { return result }

@@ -93,6 +93,15 @@ extension StoreTime {
         return pad(year, 4) + pad(month, 2) + pad(day, 2) + "T" + pad(hour, 2) + pad(minute, 2) + pad(second, 2) + "Z"
     }
 
+    /// `2013-05-24T00:00:00Z`, with milliseconds where there are any.
+    package var iso8601: String {
+        let (year, month, day, hour, minute, second) = fields
+        let milliseconds = Int((unixMilliseconds % 1000 + 1000) % 1000)
+        let fraction = milliseconds == 0 ? "" : ".\(pad(milliseconds, 3))"
+        return
+            "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(hour, 2)):\(pad(minute, 2)):\(pad(second, 2))\(fraction)Z"
+    }
+
     /// `Fri, 24 May 2013 00:00:00 GMT`.
     package var httpDate: String {
         let (year, month, day, hour, minute, second) = fields

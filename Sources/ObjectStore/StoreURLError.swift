@@ -3,5 +3,5 @@ package struct StoreURLError: Error, Equatable, CustomStringConvertible {
     package let message: String
     package var description: String { message }
 
-    init(_ message: String) { self.message = message }
+    package init(_ message: String) { self.message = message }
 }

@@ -11,9 +11,12 @@ package final class Connection {
         /// Reads and writes, creates the file, and leaves checkpoints to its owner.
         case readWrite
         case readOnly
+        /// Reads a file that nobody else opens or changes: no lock, no WAL, and no file beside it.
+        case immutable
     }
 
     let handle: OpaquePointer
+    private let interrupter: Interrupter?
     /// By the address of the literal: finding one costs less than hashing its text, and only literals get in.
     private var statements: [UnsafePointer<UInt8>: StatementBox] = [:]
     /// While true, SQL may not begin or end transactions, nor touch what durability rests on; and a statement that
@@ -24,11 +27,18 @@ package final class Connection {
     /// Frames in the WAL after the last commit of this connection.
     package private(set) var walFrameCount = 0
 
-    package init(_ path: String, _ mode: Mode) throws(SQLiteError) {
-        let access = mode == .readWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+    /// Opens a file; from then on `interrupter`, if there is one, stops what the connection does.
+    package init(_ path: String, _ mode: Mode, _ interrupter: Interrupter? = nil) throws(SQLiteError) {
+        let access =
+            switch mode {
+            case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .readOnly: SQLITE_OPEN_READONLY
+            case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+            }
+        let name = mode == .immutable ? Self.immutableURI(path) : Self.plain(path)
         var handle: OpaquePointer?
         // NOMUTEX: the connection belongs to one thread at a time. EXRESCODE: every code comes extended.
-        let code = sqlite3_open_v2(Self.plain(path), &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let code = sqlite3_open_v2(name, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard let handle else { throw SQLiteError(code: code, message: "out of memory", sql: nil) }
         guard code == SQLITE_OK else {
             let message = String(cString: sqlite3_errmsg(handle))
@@ -36,10 +46,13 @@ package final class Connection {
             throw SQLiteError(code: code, message: "\(message): \(path)", sql: nil)
         }
         self.handle = handle
+        self.interrupter = interrupter
+        interrupter?.attach(handle)
         try configure(mode)
     }
 
     deinit {
+        interrupter?.detach()
         statements.removeAll()
         // Cannot fail: every statement is finalized above.
         sqlite3_close_v2(handle)
@@ -156,6 +169,14 @@ package final class Connection {
     }
 
     // MARK: Pieces
+
+    /// - SeeAlso: <https://sqlite.org/uri.html>
+    private static func immutableURI(_ path: String) -> String {
+        let escapes: [Character: String] = ["%": "%25", "?": "%3f", "#": "%23"]
+        // An absolute path may begin with two slashes, which would be a host.
+        let scheme = path.hasPrefix("/") ? "file://" : "file:"
+        return scheme + path.map { escapes[$0] ?? String($0) }.joined() + "?immutable=1"
+    }
 
     private func configure(_ mode: Mode) throws(SQLiteError) {
         try check(sqlite3_busy_timeout(handle, Self.busyMilliseconds), "busy timeout")

@@ -1,4 +1,5 @@
 import CLI
+import Replication
 import Schema
 
 /// Every command and option there is; parsing, help and completions come from here.
@@ -13,7 +14,10 @@ enum CommandTree {
             ("api seed", "put in the example rows"),
         ],
         options: [.help, .version],
-        subcommands: [serve, migrate, seed, openapi, config, completions, version, .help]
+        subcommands: [
+            serve, migrate, seed, restore, databases, ltx, snapshots, generations, wal, openapi, config, completions,
+            version, .help,
+        ]
     )
 
     private static let serve = Command(
@@ -104,6 +108,113 @@ enum CommandTree {
             ),
         ],
         defaultSubcommand: "run"
+    )
+
+    // MARK: Replicas
+
+    private static let restore = Command(
+        "restore",
+        summary: "Rebuild a database from its replica.",
+        discussion: """
+            Reads replicas of Litestream 0.5 and 0.3. The database is made in a file beside its place and gets its \
+            name when it is complete and checked; a failure or Ctrl-C leaves nothing behind. Exits 0 only when the \
+            database is there, or one of the --if options says that its absence is fine.
+            """,
+        examples: [
+            ("api restore -o app.db s3://bucket/app", "the newest state"),
+            ("api restore --timestamp 2026-11-21T00:21:30Z -o app.db file:///backup/app", "the state at a time"),
+            ("api restore --config litestream.yml /data/app.db", "where and from what a configuration says"),
+            ("api restore --if-db-not-exists --if-replica-exists /data/app.db", "at the start of a container"),
+        ],
+        options: [
+            Option("output", .value("PATH"), aliases: ["o"], completion: .file, help: "Where to; a URL needs it."),
+            replica,
+            Option("txid", .value("TXID"), help: "The state after this transaction; 16 hexadecimal digits."),
+            Option("timestamp", .value("TIME"), help: "The state at this time, as RFC 3339 writes it."),
+            Option("generation", .value("NAME"), help: "Litestream 0.3: from this generation."),
+            Option("index", .value("HEX"), help: "Litestream 0.3: the state at the end of this WAL file."),
+            Option("if-db-not-exists", .flag, help: "Exit 0 at once if the database is there."),
+            Option("if-replica-exists", .flag, help: "Exit 0 if there is no replica; not if it cannot be read."),
+            Option("force", .flag, help: "Replace a database that is there; nothing may have it open."),
+            Option("parallelism", .value("COUNT", default: "8"), help: "Requests at a time."),
+            Option(
+                "integrity-check",
+                .value("HOW", default: IntegrityCheck.quick.rawValue),
+                completion: .choices(IntegrityCheck.allCases.map(\.rawValue)),
+                help: "What SQLite checks before the database gets its name."
+            ),
+            Option("dry-run", .flag, help: "Only show what would be fetched."),
+            Option("verbose", .flag, aliases: ["v"], help: "Tell more."),
+            litestreamConfig, noExpandEnv, json,
+        ],
+        positionals: [replicaArgument]
+    )
+
+    private static let databases = Command(
+        "databases",
+        summary: "List the databases of a litestream.yml.",
+        options: [litestreamConfig, noExpandEnv, json]
+    )
+
+    private static let ltx = Command(
+        "ltx",
+        summary: "List the LTX files of a replica.",
+        examples: [("api ltx --level all s3://bucket/app", "also those that were compacted, and snapshots")],
+        options: [
+            Option(
+                "level",
+                .value("LEVEL", default: "0"),
+                completion: .choices((0...9).map(String.init) + ["all"]),
+                help: "0 for single transactions, 9 for snapshots, or all."
+            ),
+            replica, litestreamConfig, noExpandEnv, json,
+        ],
+        positionals: [replicaArgument]
+    )
+
+    private static let snapshots = Command(
+        "snapshots",
+        summary: "List the snapshots of a replica.",
+        options: [replica, litestreamConfig, noExpandEnv, json],
+        positionals: [replicaArgument]
+    )
+
+    private static let generations = Command(
+        "generations",
+        summary: "List the generations of a Litestream 0.3 replica.",
+        options: [replica, litestreamConfig, noExpandEnv, json],
+        positionals: [replicaArgument]
+    )
+
+    private static let wal = Command(
+        "wal",
+        summary: "List the WAL segments of a Litestream 0.3 replica.",
+        options: [
+            Option("generation", .value("NAME"), help: "Only those of this generation."),
+            replica, litestreamConfig, noExpandEnv, json,
+        ],
+        positionals: [replicaArgument]
+    )
+
+    private static let replicaArgument = Positional(
+        "DB|URL",
+        completion: .file,
+        help: "A database of the configuration, or a replica: file://, s3://, gs:// or abs://."
+    )
+
+    private static let replica = Option("replica", .value("NAME"), help: "Only this replica of the database.")
+
+    private static let litestreamConfig = Option(
+        "config",
+        .value("PATH"),
+        completion: .file,
+        help: "The litestream.yml; else LITESTREAM_CONFIG, else \(ReplicaSource.defaultConfigPath)."
+    )
+
+    private static let noExpandEnv = Option(
+        "no-expand-env",
+        .flag,
+        help: "Leave $NAME in the configuration as it is."
     )
 
     private static let openapi = Command(

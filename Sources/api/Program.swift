@@ -48,6 +48,9 @@ enum Program {
             return try MigrateCommand(invocation, console).run()
         case let command where command.hasPrefix("seed "):
             try SeedCommand(invocation, console).run()
+        case "restore": return try RestoreCommand(invocation, console).run()
+        case "databases", "ltx", "snapshots", "generations", "wal":
+            return try ListingCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
         case "config print":
             // What `serve` would refuse is refused here too.

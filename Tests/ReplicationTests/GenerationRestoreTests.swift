@@ -1,4 +1,3 @@
-import CSQLite
 import FoundationEssentials
 import LZ4
 import Replication
@@ -172,13 +171,6 @@ import WAL
         defer {
             for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file.path + suffix) }
         }
-        var (handle, statement) = (OpaquePointer?.none, OpaquePointer?.none)
-        defer { sqlite3_close(handle) }
-        try #require(sqlite3_open(file.path, &handle) == SQLITE_OK)
-        try #require(sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK)
-        defer { sqlite3_finalize(statement) }
-        var rows: [String] = []
-        while sqlite3_step(statement) == SQLITE_ROW { rows.append(String(cString: sqlite3_column_text(statement, 0))) }
-        return rows
+        return try ReplicationTests.query(sql, ofFile: file.path)
     }
 }

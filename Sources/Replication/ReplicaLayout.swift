@@ -1,0 +1,49 @@
+package import LTX
+package import ObjectStore
+
+/// How the files of an LTX replica are named: Litestream has two ways, and each kind of store its own.
+package enum ReplicaLayout: Sendable, CaseIterable {
+    /// `0009/<min>-<max>.ltx`, on S3.
+    case bucket
+    /// `ltx/9/<min>-<max>.ltx`, everywhere else.
+    case folder
+
+    package init(_ kind: StoreSettings.Kind) {
+        self = kind == .s3 ? .bucket : .folder
+    }
+
+    /// The level whose files hold the whole database.
+    package static let snapshotLevel = 9
+
+    /// What the keys of all levels begin with.
+    var prefix: String {
+        switch self {
+        case .bucket: "000"
+        case .folder: "ltx/"
+        }
+    }
+
+    package func key(level: Int, min: TXID, max: TXID) -> String {
+        precondition((0...Self.snapshotLevel).contains(level), "level \(level)")
+        let folder =
+            switch self {
+            case .bucket: "000\(level)"
+            case .folder: "ltx/\(level)"
+            }
+        return "\(folder)/\(min)-\(max).ltx"
+    }
+
+    /// Level and transactions, or nil for a key that is not one of a finished file.
+    func parse(_ key: String) -> (level: Int, min: TXID, max: TXID)? {
+        guard key.hasPrefix(prefix) else { return nil }
+        let parts = key.dropFirst(prefix.count).split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].utf8.count == 1, let level = Int(parts[0]), parts[1].hasSuffix(".ltx") else {
+            return nil
+        }
+        let txids = parts[1].dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
+        guard txids.count == 2, let min = TXID(txids[0]), let max = TXID(txids[1]), min.rawValue > 0, min <= max else {
+            return nil
+        }
+        return (level, min, max)
+    }
+}

@@ -1,0 +1,243 @@
+internal import Files
+internal import LTX
+package import ObjectStore
+internal import SQLite
+internal import Synchronization
+
+/// How thoroughly SQLite looks at a restored database.
+package enum IntegrityCheck: String, Sendable, CaseIterable {
+    case none, quick, full
+}
+
+/// How far a restore has come; read by anybody at any time.
+package final class RestoreProgress: Sendable {
+    package enum Phase: Sendable, Equatable { case listing, fetching, checking }
+
+    package struct State: Sendable, Equatable {
+        package internal(set) var phase = Phase.listing
+        package internal(set) var bytesFetched = 0
+        package internal(set) var bytesPlanned = 0
+    }
+
+    private let current = Mutex(State())
+
+    package init() {}
+
+    package var state: State { current.withLock { $0 } }
+
+    func begin(bytesPlanned: Int) {
+        current.withLock { $0 = State(phase: .fetching, bytesPlanned: bytesPlanned) }
+    }
+
+    func add(_ bytes: Int) { current.withLock { $0.bytesFetched += bytes } }
+
+    func check() { current.withLock { $0.phase = .checking } }
+}
+
+/// Rebuilds a database from its replica.
+///
+/// It is made in a file beside its place, `<name>.restoring`, and gets its name when it is complete, checked and on the
+/// disk. Whatever fails before that leaves the place as it was.
+package struct Restorer: Sendable {
+    private let store: any ObjectStore
+    private let parallelism: Int
+    private let queue = BlockingQueue(label: "restore")
+
+    /// How often a plan is made again because retention has removed a part of it.
+    private static let attemptsMax = 5
+
+    package init(_ store: any ObjectStore, parallelism: Int = 8) {
+        precondition(parallelism > 0, "nothing would be fetched")
+        (self.store, self.parallelism) = (store, parallelism)
+    }
+
+    // MARK: Planning
+
+    /// Lists what there is, in whichever format.
+    ///
+    /// An empty listing is certain: keys that belong to a replica and cannot be read are an error.
+    package func list() async throws(RestoreError) -> ReplicaListing {
+        let (listing, hasSlashedKeys): (ReplicaListing, Bool)
+        do throws(ObjectStoreError) {
+            listing = try await ReplicaListing(of: store)
+            let slashed = ListRequest(prefix: "/" + ReplicaLayout.bucket.prefix, limit: 1)
+            hasSlashedKeys = listing.isEmpty ? try await !store.list(slashed).objects.isEmpty : false
+        } catch { throw RestoreError(error) }
+        guard !hasSlashedKeys else { throw .plan(.slashedKeys) }
+        return listing
+    }
+
+    /// Lists the replica and chooses what to restore.
+    package func plan(
+        _ target: RestorePlan.Target = .latest,
+        generation: GenerationID? = nil
+    ) async throws(RestoreError) -> RestorePlan {
+        var listing = try await list()
+        if case .time = target { try await readTimes(&listing) }
+        do throws(RestorePlanError) {
+            return try RestorePlan(listing, target: target, generation: generation)
+        } catch { throw .plan(error) }
+    }
+
+    /// Fills in what only the files themselves know: when their last transaction was.
+    ///
+    /// A file that is gone by now is gone from the listing too.
+    private func readTimes(_ listing: inout ReplicaListing) async throws(RestoreError) {
+        let files = listing.ltx
+        let permits = Permits(parallelism)
+        let times = await withTaskGroup { group in
+            for (index, file) in files.enumerated() {
+                group.addTask { [store] in
+                    await (index, permits.run { await Self.readTime(file, store) })
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        listing.ltx = []
+        for (index, file) in files.enumerated() {
+            guard let time = try times[index]?.get() else { continue }
+            var file = file
+            file.createdAtMilliseconds = time
+            listing.ltx.append(file)
+        }
+    }
+
+    /// Nil if there is no such file any more.
+    private static func readTime(_ file: LTXFile, _ store: any ObjectStore) async -> Result<Int64?, RestoreError> {
+        do throws(ObjectStoreError) {
+            let range = ObjectRange(offset: 0, count: Header.size)
+            let start = try await store.get(file.object.key, range: range, ifMatch: nil)
+            do throws(LTXError) {
+                guard start.bytes.count == Header.size else {
+                    return .failure(.damaged(key: file.object.key, reason: "it is cut off"))
+                }
+                return .success(try Header(start.bytes.span).timestampMilliseconds)
+            } catch { return .failure(.damaged(key: file.object.key, reason: "\(error)")) }
+        } catch {
+            switch error.kind {
+            case .notFound: return .success(nil)
+            case .outOfRange: return .failure(.damaged(key: file.object.key, reason: "it is empty"))
+            default: return .failure(RestoreError(error))
+            }
+        }
+    }
+
+    // MARK: Restoring
+
+    /// Restores to `path`, and returns what it was made of.
+    ///
+    /// If forced, it replaces a database that is there; no process may have that one open.
+    package func restore(
+        to path: String,
+        _ target: RestorePlan.Target = .latest,
+        generation: GenerationID? = nil,
+        check: IntegrityCheck = .quick,
+        isForced: Bool = false,
+        progress: RestoreProgress = RestoreProgress()
+    ) async throws(RestoreError) -> RestorePlan {
+        let place = RestorePlace(path)
+        if !isForced { try await onQueue { () throws(RestoreError) in try place.checkIsFree() } }
+        var lastFailure: ObjectStoreError?
+        for _ in 0..<Self.attemptsMax {
+            do throws(RestoreError) {
+                // Before anything is made on the disk: most failures are those of planning.
+                let plan = try await plan(target, generation: generation)
+                progress.begin(bytesPlanned: plan.byteCount)
+                try await restore(plan, to: place, check, isForced, progress)
+                return plan
+            } catch {
+                guard case .vanished(let failure) = error else { throw error }
+                lastFailure = failure
+            }
+        }
+        guard let lastFailure else { preconditionFailure("no attempt was made") }
+        throw .vanished(lastFailure)
+    }
+
+    private func restore(
+        _ plan: RestorePlan,
+        to place: RestorePlace,
+        _ check: IntegrityCheck,
+        _ isForced: Bool,
+        _ progress: RestoreProgress
+    ) async throws(RestoreError) {
+        let file = try await onQueue { () throws(RestoreError) in try place.take() }
+        do throws(RestoreError) {
+            var database = DatabaseFile(file, queue)
+            try await write(plan, to: &database, place, progress)
+            progress.check()
+            // The disk works while SQLite reads from memory what was just written.
+            async let synced: Void = database.sync()
+            let problems = try await integrityProblems(of: file.path, check)
+            do { try await synced } catch { throw error as? RestoreError ?? .cancelled }
+            guard problems.isEmpty else { throw .integrity(problems) }
+            guard !Task.isCancelled else { throw .cancelled }
+            try await onQueue { () throws(RestoreError) in try place.put(isForced: isForced) }
+        } catch {
+            // What went wrong first is the news, and nothing can be done about this.
+            await queue.run { try? Files.removeIfPresent(file.path) }
+            throw error
+        }
+    }
+
+    private func write(
+        _ plan: RestorePlan,
+        to database: inout DatabaseFile,
+        _ place: RestorePlace,
+        _ progress: RestoreProgress
+    ) async throws(RestoreError) {
+        switch plan.steps {
+        case .ltx(let files):
+            let restore = LTXRestore(store: store, files: files, parallelism: parallelism, progress: progress)
+            try await restore.write(to: &database)
+        case .generation(let snapshot, let segments):
+            let spool = try await onQueue { () throws(RestoreError) in try place.takeSpool() }
+            let restore = GenerationRestore(
+                store: store,
+                snapshot: snapshot,
+                segments: segments,
+                parallelism: parallelism,
+                progress: progress,
+                spool: spool,
+                queue: queue
+            )
+            try await restore.write(to: &database)
+        }
+    }
+
+    /// What SQLite has to say against the database.
+    private func integrityProblems(of path: String, _ check: IntegrityCheck) async throws(RestoreError) -> [String] {
+        guard check != .none else { return [] }
+        let interrupter = Interrupter()
+        let result = await withTaskCancellationHandler {
+            await queue.run { Self.integrityProblems(of: path, check, interrupter) }
+        } onCancel: {
+            interrupter.interrupt()
+        }
+        guard !Task.isCancelled else { throw .cancelled }
+        return result
+    }
+
+    private static func integrityProblems(
+        of path: String,
+        _ check: IntegrityCheck,
+        _ interrupter: Interrupter
+    ) -> [String] {
+        var problems: [String] = []
+        do throws(SQLiteError) {
+            let connection = try Connection(path, .immutable, interrupter)
+            guard !interrupter.isInterrupted else { return [] }
+            try connection.query(check == .full ? "PRAGMA integrity_check" : "PRAGMA quick_check") { row in
+                problems.append(row.text(0))
+            }
+        } catch { problems.append("\(error)") }
+        return problems == ["ok"] ? [] : problems
+    }
+
+    private func onQueue<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(RestoreError) -> Value
+    ) async throws(RestoreError) -> Value {
+        guard !Task.isCancelled else { throw .cancelled }
+        return try await queue.run(body)
+    }
+}
