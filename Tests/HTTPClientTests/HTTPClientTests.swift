@@ -107,7 +107,7 @@ import Testing
 
     @Test func `a transfer that makes progress still ends at its total limit`() async throws {
         var limits = Self.quick
-        limits.stallBytesPerSecond = 10
+        limits.stallBytesPerSecond = 1
         limits.total = .seconds(2)
         let error = await failure(ClientRequest(.get, url("/trickle"), limits: limits))
         #expect(error?.reason == .totalLimit && error?.delivery == .answered(status: 200))

@@ -108,7 +108,6 @@ function rules(schema) {
   if (schema.pattern) facts.push([patternView(schema.pattern)]);
   if (schema.additionalProperties === false) facts.push(["no other keys"]);
   else if (schema.additionalProperties) facts.push(["any other name: ", ...nested(schema.additionalProperties)]);
-  if (schema.anyOf) facts.push(["one of: ", ...schema.anyOf.flatMap((each, index) => [index > 0 ? "; " : "", ...nested(each)])]);
   if (schema.not) facts.push(["but not: ", ...nested(schema.not)]);
   return facts;
 }
