@@ -60,7 +60,8 @@ import Testing
             let child = Task {
                 await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
                     let lock = try FolderLock(besides: path, patience: .zero)
-                    try await Task.sleep(for: .seconds(60))
+                    // Longer than the other tests can keep the one that ends it from its turn.
+                    try await Task.sleep(for: .seconds(600))
                     withExtendedLifetime(lock) {}
                 }
             }
@@ -72,7 +73,7 @@ import Testing
 
     /// The process that has the lock, as soon as one has it.
     private func holder(of path: String) async throws -> pid_t {
-        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        let deadline = ContinuousClock.now.advanced(by: .seconds(600))
         while ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(20))
             // Looking must not take it.

@@ -4,7 +4,7 @@ import Testing
 import Threads
 
 @Suite struct InterrupterTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `a statement without an end is stopped from another thread, and only that connection`() throws {
         let (interrupter, other) = (Interrupter(), Interrupter())
         let connection = try Connection(":memory:", .readOnly, interrupter)
