@@ -27,7 +27,7 @@ package enum GenerationError: Error, Equatable, Sendable {
 
 extension GenerationError {
     /// The object that it is about; nil where something is not there at all.
-    var object: GenerationObject? {
+    package var object: GenerationObject? {
         switch self {
         case .nothingMatches, .indexMissing: nil
         case .segmentGap(let object, _), .truncated(let object), .trailingBytes(let object),

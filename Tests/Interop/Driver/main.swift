@@ -16,6 +16,8 @@ do {
     }
 } catch let error as LTXError {
     fail("\(sources[error.file]): \(error)")
+} catch let error as GenerationError {
+    fail("\(error.object.map { "\($0.key): " } ?? "")\(error)")
 } catch {
     fail("\(error)")
 }
