@@ -30,7 +30,8 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+                "APIRoutes", "CLinux", "Domain", "Files", "HTTPClient", "HTTPServer", "Logging", "ObjectStore",
+                "SQLite", "Schema", "Storage", "Threads",
             ],
             swiftSettings: pure
         ),
