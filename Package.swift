@@ -30,7 +30,8 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+                "APIRoutes", "CLinux", "Domain", "Files", "HTTPClient", "HTTPServer", "Logging", "ObjectStore",
+                "SQLite", "Schema", "Storage", "Threads",
             ],
             swiftSettings: pure
         ),
@@ -117,7 +118,7 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
                 "StoreTestSupport", "WAL",
             ],
             exclude: ["Fixtures"],

@@ -119,12 +119,13 @@ package final class Database: Sendable {
     /// - Parameters:
     ///   - byteCount: How much memory `body` holds on to, if that is much.
     ///   - body: May run several times; only the last result counts. May not begin or end transactions.
-    /// - Returns: What `body` returned.
+    /// - Returns: What `body` returned, and the receipt for it.
     /// - Throws: What `body` threw, or a ``WriteFailure``.
+    @discardableResult
     package func write<Result: Sendable>(
         byteCount: Int = 0,
         _ body: @escaping @Sendable (Connection) throws -> Result
-    ) async throws -> Result {
+    ) async throws -> Committed<Result> {
         try await withUnsafeThrowingContinuation { continuation in
             let job = TypedWriteJob(
                 deadline: .now.advanced(by: configuration.writeTimeout),
