@@ -41,7 +41,7 @@ package struct LogMachine: Sendable {
         case finish(Outcome)
     }
 
-    /// What came of an effect. Times are the store's.
+    /// What came of an effect; times are the store's.
     package enum Event: Sendable {
         case created(at: StoreTime?)
         case notCreated(ObjectStoreError)
