@@ -10,12 +10,15 @@ package final class FencedLog: Sendable {
     package enum AppendOutcome: Sendable, Equatable {
         /// It is in the bucket, and part of the log for ever.
         case committed(TXID)
-        /// Another batch has this transaction: catch up, and run this one again on the new state.
+        /// Another batch has this transaction, or what is known of the log is too old: catch up with ``fetchNewer()``,
+        /// and run the batch again on the new state.
         case lost
         /// It may be in the log, now or later: nobody may be told that it failed.
         case unknown(ObjectStoreError?)
-        /// It is not in the log and will never be. After `.foreignWriter`, `.brokenChain`, `.timeGoesBack` and
-        /// `.damaged` nothing is written any more, after `.vanished` nothing while that is so; after `.restoreNeeded` not before ``rebase(on:)``.
+        /// It is not in the log and never will be.
+        ///
+        /// After `.foreignWriter`, `.brokenChain`, `.timeGoesBack` and `.damaged` nothing is written any more; after
+        /// `.vanished` nothing while that is so.
         case refused(LogError)
     }
 
@@ -127,19 +130,20 @@ package final class FencedLog: Sendable {
         }
     }
 
-    /// Adds a file, which ends at `position`, to the log; gives up when the steady clock shows `deadline`.
+    /// Adds a file, which ends at `position`, to the log; tries for as long as `patience` lasts.
     ///
     /// The file has the header that ``nextHeader(pageSize:commit:)`` gave.
-    package func append(_ bytes: [UInt8], _ position: Position, until deadline: Duration) async -> AppendOutcome {
+    package func append(_ bytes: [UInt8], _ position: Position, within patience: Duration) async -> AppendOutcome {
         guard let header = try? Header(bytes.span), header.nodeID == writerID, header.maxTXID == position.txid else {
             preconditionFailure("not a file of this log")
         }
+        let deadline = clock.elapsed() + patience
         let tip = LogTip(position: position, timestampMilliseconds: header.timestampMilliseconds)
         switch await run(.append(tip, deadline: deadline), LogBatch(bytes: bytes, header: header)).outcome {
         case .committed:
             if position.txid.rawValue == 1 { noteBase(key(position.txid)) }
             return .committed(position.txid)
-        case .lost: return .lost
+        case .lost, .refused(.restoreNeeded): return .lost
         case .unknown(let error): return .unknown(error)
         case .refused(let error): return .refused(error)
         default: preconditionFailure("no outcome of an append")
