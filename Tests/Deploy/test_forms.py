@@ -17,7 +17,6 @@ DOCKERFILE = faults(
     ("a relative folder", "^WORKDIR /app", "WORKDIR app"),
     ("the newest base", "debian:bookworm-slim", "debian:latest"),
     ("all that is recommended", "--no-install-recommends", "--install-recommends"),
-    ("asks questions", "install -qq -y", "install -qq"),
     ("a shell before the program", r'^ENTRYPOINT \["/usr/local/bin/api"\]', "ENTRYPOINT /usr/local/bin/api"),
     ("an entrypoint script", r'^ENTRYPOINT \["/usr/local/bin/api"\]', 'ENTRYPOINT ["/entrypoint.sh"]'),
     ("no health check", "^HEALTHCHECK .*\n"),
