@@ -12,6 +12,12 @@ package enum ReplicaLayout: Sendable, CaseIterable {
         self = kind == .s3 ? .bucket : .folder
     }
 
+    /// The layout that names a key so.
+    init?(of key: String) {
+        guard let layout = Self.allCases.first(where: { $0.parse(key) != nil }) else { return nil }
+        self = layout
+    }
+
     /// The level whose files hold the whole database.
     package static let snapshotLevel = 9
 

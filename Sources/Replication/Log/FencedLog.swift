@@ -73,6 +73,11 @@ package final class FencedLog: Sendable {
 
     package var tip: LogTip? { machine.withLock { $0.tip } }
 
+    /// Where a log could be taken up that knows what this one knows.
+    var start: LogStart {
+        machine.withLock { LogStart(tip: $0.tip, confirmation: $0.confirmation, base: $0.base) }
+    }
+
     /// Why nothing is written any more, if so.
     package var halt: LogError? { machine.withLock { $0.halt } }
 
