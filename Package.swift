@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "JSON", swiftSettings: pure),
         .target(
             name: "Replication",
-            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
+            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "Threads", "WAL"],
             swiftSettings: pure
         ),
         .target(

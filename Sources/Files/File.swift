@@ -84,6 +84,17 @@ package enum Files {
         do throws(FileError) { try remove(path) } catch { guard error.isMissing else { throw error } }
     }
 
+    /// What tells the file at `path` from another one that gets its name; nil where there is none.
+    ///
+    /// Does not open it: closing a descriptor of a database drops the locks that SQLite has on it.
+    package static func inode(of path: String) throws(FileError) -> UInt64? {
+        var status = stat()
+        guard stat(path, &status) != 0 else { return UInt64(status.st_ino) }
+        let error = FileError("stat", path)
+        guard error.isMissing else { throw error }
+        return nil
+    }
+
     /// Makes the names in `folder` durable.
     package static func syncFolder(_ folder: String) throws(FileError) {
         try File(reading: folder).sync()
