@@ -118,7 +118,7 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
                 "StoreTestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
