@@ -49,6 +49,7 @@ enum Program {
         case let command where command.hasPrefix("seed "):
             try SeedCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
+        case "replicate": return try ReplicateCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()

@@ -393,12 +393,18 @@ final class DatabaseTail {
 
     /// Goes on from `mark`; no staged file leads there.
     private func begin(at mark: WALMark, _ connections: Connections) throws(TailError) {
+        var commit = mark.pageCount
+        if commit == 0 {
+            // Nothing was ever in the log: the file's size tells.
+            let size = try Attempt.sqlite { () throws(SQLiteError) in try connections.pinned.databaseFileSize() }
+            commit = UInt32((size + connections.pageSize - 1) / connections.pageSize)
+        }
         let record = TailRecord(
             lineage: lineage,
             sequence: sequence + 1,
             inode: connections.inode,
             pageSize: UInt32(connections.pageSize),
-            commit: mark.pageCount,
+            commit: commit,
             place: TailPlace(endOf: mark),
             timestampMilliseconds: max(record?.timestampMilliseconds ?? 0, now())
         )
@@ -437,8 +443,9 @@ final class DatabaseTail {
         try swap(&connections, to: mark)
         do throws(SQLiteError) { try connections.spare.checkpoint(.passive) } catch { throw .sqlite(error) }
         let isComplete = try finishCheckpoint(&connections)
-        guard isComplete, try Attempt.sqlite({ () throws(SQLiteError) in try connections.pinned.walFileSize() })
-            > settings.truncatePages * (WALFrame.headerSize + connections.pageSize)
+        guard isComplete,
+            try Attempt.sqlite({ () throws(SQLiteError) in try connections.pinned.walFileSize() })
+                > settings.truncatePages * (WALFrame.headerSize + connections.pageSize)
         else { return isComplete }
         // Everything is in the database, so this cannot lose anything; others may be busy, so it can fail.
         do throws(SQLiteError) { try connections.spare.checkpoint(.truncating) } catch {

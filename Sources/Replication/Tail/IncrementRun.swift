@@ -55,9 +55,9 @@ struct IncrementRun: Sendable {
                 } catch { throw .format(error) }
             case .end:
                 guard let encoder = encoder.take() else { preconditionFailure("an end without a beginning") }
-                do throws(LTXError) {
-                    return (output, try encoder.finish(into: &output))
-                } catch { throw .format(error) }
+                let position: Position
+                do throws(LTXError) { position = try encoder.finish(into: &output) } catch { throw .format(error) }
+                return (output, position)
             }
         }
     }
