@@ -31,13 +31,14 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "APIRoutes", "CLinux", "Domain", "HTTPServer", "Logging", "SQLite", "Schema", "Storage", "Threads",
+                "APIRoutes", "CLinux", "Domain", "Files", "HTTPClient", "HTTPServer", "Logging", "ObjectStore",
+                "SQLite", "Schema", "Storage", "Threads",
             ],
             swiftSettings: pure
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Pages"],
+            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
             swiftSettings: pure
         ),
         .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
@@ -50,9 +51,10 @@ let package = Package(
         .target(name: "HTTP", swiftSettings: pure),
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
+        .target(name: "Metrics", swiftSettings: wraps),
         .target(
             name: "Replication",
-            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
+            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "WAL"],
             swiftSettings: pure
         ),
         .target(
@@ -61,7 +63,7 @@ let package = Package(
             swiftSettings: pure
         ),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: wraps),
-        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient", "Metrics"], swiftSettings: pure),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
         .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
@@ -93,7 +95,7 @@ let package = Package(
         // Tests.
         .testTarget(
             name: "APIRoutesTests",
-            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Pages"],
+            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Metrics", "Pages"],
             swiftSettings: wraps
         ),
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
@@ -127,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
                 "StoreTestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
@@ -147,13 +149,14 @@ let package = Package(
         ),
         .testTarget(
             name: "ObjectStoreTests",
-            dependencies: ["Crypto", "Files", "HTTPClient", "ObjectStore", "StoreTestSupport"],
+            dependencies: ["Crypto", "Files", "HTTPClient", "Metrics", "ObjectStore", "StoreTestSupport"],
             swiftSettings: wraps
         ),
         .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: wraps),
         .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
         .testTarget(

@@ -11,14 +11,15 @@ struct PasteHandlers: Sendable {
     /// With 218 million million ids, one that is taken is rare, and two in a row are a fault elsewhere.
     private static let attemptsMax = 3
 
-    func add(to router: inout Router<Route>) {
-        router.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
-        router.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
-        router.add(.get, "/{id}", Route(respond: show))
+    func add(to routes: inout RouteTable) {
+        routes.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
+        routes.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
+        routes.add(.get, "/{id}", Route(respond: show))
     }
 
     @Sendable private func upload(_ routed: RoutedRequest) async throws -> Response {
-        let id = try await create(routed.request.body)
+        let written = try await create(routed.request.body)
+        let id = written.value
         var json = JSONWriter()
         json.beginObject()
         json.key("id")
@@ -26,6 +27,7 @@ struct PasteHandlers: Sendable {
         json.endObject()
         var response = Response.json(.ok, json)
         response.add("Location", "/\(id)")
+        response.add(written.receipt)
         return response
     }
 
@@ -45,13 +47,15 @@ struct PasteHandlers: Sendable {
             throw AppError.malformed("No part of the form has any text in it.")
         }
         guard contents.count <= Paste.bytesMax else { throw Refusal.bodyTooLarge(bytesMax: Paste.bytesMax) }
-        let path = "/\(try await create(Array(contents)))"
+        let written = try await create(Array(contents))
+        let path = "/\(written.value)"
         var response = Response(
             .ok,
             type: "text/plain; charset=utf-8",
             body: Array("\(origin(request.headers))\(path)\n".utf8)
         )
         response.add("Location", path)
+        response.add(written.receipt)
         return response
     }
 
@@ -61,12 +65,13 @@ struct PasteHandlers: Sendable {
         return Response(.ok, type: "text/plain; charset=utf-8", body: paste.contents)
     }
 
-    private func create(_ contents: [UInt8]) async throws -> String {
+    private func create(_ contents: [UInt8]) async throws -> Written<String> {
         guard !isBlank(contents[...]) else { throw AppError.malformed("The paste is empty.") }
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<Self.attemptsMax {
             let id = Paste.newID(using: &generator)
-            if try await pastes.create(Paste(id: id, contents: contents)) { return id }
+            let written = try await pastes.create(Paste(id: id, contents: contents))
+            if written.value { return Written(id, written.receipt) }
         }
         throw AppError.unavailable("No free id was found. Nothing was stored.")
     }

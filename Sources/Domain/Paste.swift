@@ -26,6 +26,6 @@ package struct Paste: Sendable, Equatable {
 /// Keeps pastes; errors as in ``TodoRepository``.
 package protocol PasteRepository: Sendable {
     /// - Returns: False if the id is taken.
-    func create(_ paste: Paste) async throws -> Bool
+    func create(_ paste: Paste) async throws -> Written<Bool>
     func find(_ id: String) throws -> Paste?
 }

@@ -80,6 +80,20 @@ package struct StoreProbe: Sendable {
         return winners.isEmpty || kept == winners ? nil : .overwrites("the bytes of a creator that lost were kept")
     }
 
+    /// Writes and removes one small object, and returns the store's clock and how long the write took.
+    ///
+    /// The store's time is nil when its answers do not say; what they say is rounded to its second.
+    package func measure(clock: StoreClock = .system) async throws(ObjectStoreError) -> (
+        time: StoreTime?, took: Duration
+    ) {
+        let key = prefix + "clock"
+        let start = clock.elapsed()
+        let receipt = try await store.put(key, [0])
+        let took = clock.elapsed() - start
+        _ = try await store.delete(key)
+        return (receipt.storeTime, took)
+    }
+
     private func removeAll() async throws(ObjectStoreError) {
         for name in ["twice", "at-once"] { _ = try await store.delete(prefix + name) }
     }

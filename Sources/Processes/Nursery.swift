@@ -33,9 +33,7 @@ package final class Nursery: Sendable {
 
     /// Starts `path` with nothing on its standard input, in a process group of its own.
     ///
-    /// - Parameters:
-    ///   - output: The file for its standard output, made anew.
-    ///   - errors: The file for its standard error, made anew.
+    /// The files for its standard output and error are made anew.
     package func start(
         _ path: String,
         _ arguments: [String],

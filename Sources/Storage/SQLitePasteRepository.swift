@@ -11,7 +11,7 @@ package struct SQLitePasteRepository: PasteRepository {
         self.now = now
     }
 
-    package func create(_ paste: Paste) async throws -> Bool {
+    package func create(_ paste: Paste) async throws -> Written<Bool> {
         try await database.change(byteCount: paste.contents.count) { [now] connection in
             let count = try connection.run(
                 "INSERT INTO pastes (id, contents, created) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",

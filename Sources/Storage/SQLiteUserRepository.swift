@@ -11,7 +11,7 @@ package struct SQLiteUserRepository: UserRepository {
         self.now = now
     }
 
-    package func create(firstName: String, lastName: String?) async throws -> User {
+    package func create(firstName: String, lastName: String?) async throws -> Written<User> {
         try await database.change { [now] connection in
             let time = now()
             try connection.run(
@@ -47,7 +47,7 @@ package struct SQLiteUserRepository: UserRepository {
         }
     }
 
-    package func update(_ id: Int64, _ change: UserChange) async throws -> User? {
+    package func update(_ id: Int64, _ change: UserChange) async throws -> Written<User?> {
         try await database.change { [now] connection in
             let (changesLastName, lastName) = change.lastName.map { (true, $0) } ?? (false, nil)
             try connection.run(
@@ -65,7 +65,7 @@ package struct SQLiteUserRepository: UserRepository {
         }
     }
 
-    package func delete(_ id: Int64) async throws -> User? {
+    package func delete(_ id: Int64) async throws -> Written<User?> {
         try await database.change { connection in
             guard let user = try Self.find(id, connection) else { return nil }
             try connection.run("DELETE FROM users WHERE id = ?1", .integer(id))

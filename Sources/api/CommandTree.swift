@@ -1,3 +1,4 @@
+import App
 import CLI
 import Replication
 import Schema
@@ -16,9 +17,8 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, restore, databases, ltx, snapshots, generations, wal, torture, openapi, config,
-            completions,
-            version, .help,
+            serve, migrate, seed, doctor, restore, databases, ltx, snapshots, generations, wal, torture, openapi,
+            config, completions, version, .help,
         ]
     )
 
@@ -256,10 +256,26 @@ enum CommandTree {
                 completion: .choices(TortureCommand.lies),
                 help: "Make the store break its own promises, to see that it is noticed: this must exit 1."
             ),
-            Option("litestream", .value("PATH"), completion: .file, help: "A Litestream to restore with; else from PATH."),
+            Option(
+                "litestream",
+                .value("PATH"),
+                completion: .file,
+                help: "A Litestream to restore with; else the one in PATH."
+            ),
             Option("keep", .flag, help: "Delete nothing in the end."),
             migrations, json,
         ]
+    )
+
+    private static let doctor = Command(
+        "doctor",
+        summary: "Check what the service will depend on: the data folder, the replica, clocks and certificates.",
+        discussion: """
+            Writes, reads and removes small objects of its own below the replica's prefix. Exits 1 when something \
+            would keep the service from running safely; each line says what to do.
+            """,
+        examples: [("api doctor --replica s3://bucket/app", "may we use this bucket, and does it keep its promises?")],
+        options: [database, shutdownTimeout, json] + replication
     )
 
     private static let openapi = Command(
@@ -325,6 +341,53 @@ enum CommandTree {
 
     private static let json = Option("json", .flag, help: "Write JSON, for programs.")
 
+    private static let shutdownTimeout = limit("shutdown-timeout", "TIME", "5s", "From SIGTERM to the end.")
+
+    /// Where writes go besides the disk, for all commands that write to the service's database.
+    private static let replication = [
+        Option(
+            "replica",
+            .value("URL"),
+            environment: ["REPLICA_URL", "DB_REPLICA_URL"],
+            isRepeatable: true,
+            help: "Where every commit goes: file://, s3://, gs:// or abs://. The first decides, others follow."
+        ),
+        Option(
+            "config",
+            .value("PATH"),
+            completion: .file,
+            help: "A litestream.yml that names the database's replicas, instead of --replica."
+        ),
+        noExpandEnv,
+        Option(
+            "durability",
+            .value("MODE"),
+            environment: ["DURABILITY"],
+            completion: .choices(ReplicationConfiguration.Durability.allCases.map(\.rawValue)),
+            help: "What a 2xx means: in the replica (the default with one), on this disk with the replica to follow, "
+                + "or on this disk."
+        ),
+        Option(
+            "require-replica",
+            .flag,
+            environment: ["REQUIRE_REPLICA"],
+            help: "Refuse to begin an empty database: for every start but the first."
+        ),
+        Option(
+            "single-writer",
+            .value("assumed"),
+            environment: ["SINGLE_WRITER"],
+            completion: .choices(["assumed"]),
+            help: "You guarantee that nothing else writes, for a store that ignores conditional writes."
+        ),
+        Option(
+            "sync-interval",
+            .value("TIME", default: "1s"),
+            environment: ["SYNC_INTERVAL", "DB_SYNC_INTERVAL"],
+            help: "With --durability async: how long after a commit it is sent at the latest."
+        ),
+    ]
+
     static let serveOptions = [
         Option("host", .value("ADDRESS", default: "0.0.0.0"), environment: ["HOST"], help: "Where to listen."),
         Option("port", .value("PORT", default: "8080"), environment: ["PORT"], help: "0 takes any free port."),
@@ -367,7 +430,7 @@ enum CommandTree {
         limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
         limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
         limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
-        limit("shutdown-timeout", "TIME", "5s", "From SIGTERM to the end."),
+        shutdownTimeout,
     ]
 
     /// A bound, whose environment variable is its name.

@@ -3,6 +3,7 @@ import Domain
 import FoundationEssentials
 import HTTP
 import Logging
+import Metrics
 import Pages
 import Testing
 
@@ -15,6 +16,7 @@ import Testing
             users: NoUsers(),
             pastes: NoPastes(),
             readiness: { .notReady("") },
+            metrics: Registry(),
             logger: logger
         )
         // The pages' own parts are no operations of the API.
@@ -87,22 +89,22 @@ private struct Document: Decodable {
 private struct NotAsked: Error {}
 
 private struct NoTodos: TodoRepository {
-    func create(title: String) async throws -> Int64 { throw NotAsked() }
+    func create(title: String) async throws -> Written<Int64> { throw NotAsked() }
     func find(_ id: Int64) throws -> Todo? { throw NotAsked() }
     func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool { throw NotAsked() }
-    func update(_ id: Int64, _ change: TodoChange) async throws -> Todo? { throw NotAsked() }
-    func delete(_ id: Int64) async throws -> Todo? { throw NotAsked() }
+    func update(_ id: Int64, _ change: TodoChange) async throws -> Written<Todo?> { throw NotAsked() }
+    func delete(_ id: Int64) async throws -> Written<Todo?> { throw NotAsked() }
 }
 
 private struct NoUsers: UserRepository {
-    func create(firstName: String, lastName: String?) async throws -> User { throw NotAsked() }
+    func create(firstName: String, lastName: String?) async throws -> Written<User> { throw NotAsked() }
     func find(_ id: Int64) throws -> User? { throw NotAsked() }
     func list(_ page: Page, _ visit: (User) -> Void) throws -> Bool { throw NotAsked() }
-    func update(_ id: Int64, _ change: UserChange) async throws -> User? { throw NotAsked() }
-    func delete(_ id: Int64) async throws -> User? { throw NotAsked() }
+    func update(_ id: Int64, _ change: UserChange) async throws -> Written<User?> { throw NotAsked() }
+    func delete(_ id: Int64) async throws -> Written<User?> { throw NotAsked() }
 }
 
 private struct NoPastes: PasteRepository {
-    func create(_ paste: Paste) async throws -> Bool { throw NotAsked() }
+    func create(_ paste: Paste) async throws -> Written<Bool> { throw NotAsked() }
     func find(_ id: String) throws -> Paste? { throw NotAsked() }
 }

@@ -31,10 +31,11 @@ import Torture
             Issue.record("the status of another write passed")
             return
         }
-        for text in [
-            one.paste.dropLast() + "#", one.paste.dropLast(), one.paste + "x", two.paste.prefix(50) + one.paste,
-        ] {
-            guard case .torn = Seen.paste(String(text), run: "r") else {
+        let texts = [
+            String(one.paste.dropLast()), one.paste.dropLast() + "#", one.paste + "x", two.paste.prefix(50) + one.paste,
+        ]
+        for text in texts {
+            guard case .torn = Seen.paste(text, run: "r") else {
                 Issue.record("passed: \(text.prefix(40))")
                 continue
             }

@@ -21,8 +21,9 @@ import Testing
     @Test func `a program gets its variables and files, and its end is known`() async throws {
         try await withProcess("echo $MARK; echo oops >&2; exit 3") { process, folder in
             #expect(await process.wait(for: .seconds(20)) == .code(3))
-            #expect(try String(contentsOfFile: "\(folder)/out", encoding: .utf8) == "seen\n")
-            #expect(try String(contentsOfFile: "\(folder)/err", encoding: .utf8) == "oops\n")
+            let output = try String(contentsOfFile: "\(folder)/out", encoding: .utf8)
+            let errors = try String(contentsOfFile: "\(folder)/err", encoding: .utf8)
+            #expect(output == "seen\n" && errors == "oops\n")
         }
     }
 

@@ -9,7 +9,7 @@ struct Write {
     let serial: Int
     let target: Target
     var begin: Int64
-    /// When it was certainly done: by its answer, or because somebody saw it. `Int64.max` if never.
+    /// When it was certainly done: by its answer, or because somebody saw it; `Int64.max` if never.
     var end = Int64.max
     var isAcknowledged = false
     var isAmbiguous = false
