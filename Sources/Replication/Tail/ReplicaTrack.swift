@@ -192,7 +192,7 @@ final class ReplicaTrack: Sendable {
         if let sequence, let run = IncrementRun(after: sequence, of: entries, in: stagingFolder) {
             // It may have been let go in this moment; then the next attempt is a full file.
             let file = try await blocking { () throws(TailError) in try run.file(txid) }
-            try await create(txid, file.bytes)
+            try await create(txid, file.bytes, run.last.timestampMilliseconds)
             try await finish(source.lineage, file.position, run.last.sequence, file.bytes.count, isFull: false, start)
             return (file.position, run.last.sequence)
         }
@@ -205,7 +205,7 @@ final class ReplicaTrack: Sendable {
                     return try File(reading: path).read(at: 0, count: file.byteCount)
                 } catch { throw .file(error) }
             }
-            try await create(txid, bytes)
+            try await create(txid, bytes, file.timestampMilliseconds)
         } else {
             try await putLarge(txid, file)
         }
@@ -216,12 +216,13 @@ final class ReplicaTrack: Sendable {
     private func key(_ txid: TXID) -> String { settings.layout.key(level: 0, min: txid, max: txid) }
 
     /// Creates a file, and returns when it is certain that it is there.
-    private func create(_ txid: TXID, _ bytes: [UInt8]) async throws(Failure) {
+    private func create(_ txid: TXID, _ bytes: [UInt8], _ milliseconds: Int64) async throws(Failure) {
         let key = key(txid)
+        let time = StoreTime(unixMilliseconds: milliseconds)
         var failures = 0
         while true {
             do throws(ObjectStoreError) {
-                _ = try await settings.store.createIfAbsent(key, bytes)
+                _ = try await settings.store.createIfAbsent(key, bytes, timestamp: time)
                 return
             } catch {
                 // Whatever it was: only the object itself tells whether this or an earlier attempt made it.
@@ -253,6 +254,7 @@ final class ReplicaTrack: Sendable {
     /// Puts what is too large for one request, after a look that it is not there.
     private func putLarge(_ txid: TXID, _ file: FullFile) async throws(Failure) {
         let key = key(txid)
+        let time = StoreTime(unixMilliseconds: file.timestampMilliseconds)
         var isFree = false
         do throws(ObjectStoreError) { _ = try await settings.store.head(key) } catch {
             guard error.kind == .notFound else { throw .store(error) }
@@ -260,7 +262,7 @@ final class ReplicaTrack: Sendable {
         }
         guard isFree else { throw foreign(key) }
         do throws(ObjectStoreError) {
-            _ = try await settings.store.put(key, from: FileSource(temporaryPath))
+            _ = try await settings.store.put(key, from: FileSource(temporaryPath), timestamp: time)
         } catch { throw .store(error) }
     }
 
