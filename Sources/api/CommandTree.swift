@@ -17,7 +17,8 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, health, replicate, restore, databases, ltx, snapshots, generations, wal,
+            serve, migrate, seed, doctor, health, replicate, status, restore, databases, ltx, snapshots, generations,
+            wal,
             torture, openapi, config, completions, version, .help,
         ]
     )
@@ -143,6 +144,14 @@ enum CommandTree {
             Positional("DB", .optional, completion: .file, help: "A database; its replicas follow."),
             Positional("URL", .repeated, help: "Replicas: file://, s3://, gs:// or abs://."),
         ]
+    )
+
+    private static let status = Command(
+        "status",
+        summary: "Show how far databases are replicated.",
+        discussion: "Exits 1 if a replica cannot be read.",
+        options: [litestreamConfig, noExpandEnv, json],
+        positionals: [Positional("DB", .repeated, completion: .file, help: "Only these of the configuration.")]
     )
 
     private static let restore = Command(

@@ -52,6 +52,7 @@ enum Program {
             try SeedCommand(invocation, console).run()
         case "health": return try HealthCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
+        case "status": return try StatusCommand(invocation, console).run()
         case "replicate": return try ReplicateCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":

@@ -84,7 +84,7 @@ struct ReplicateCommand {
         return Plan(settings: DatabaseReplicator.Settings(path: absolute), replicas: replicas)
     }
 
-    private static func plan(_ database: LitestreamConfiguration.Database) -> Plan {
+    static func plan(_ database: LitestreamConfiguration.Database) -> Plan {
         var settings = DatabaseReplicator.Settings(path: database.path)
         settings.folder = database.metaPath
         settings.monitorInterval = database.monitorInterval ?? settings.monitorInterval
@@ -109,7 +109,10 @@ struct ReplicateCommand {
         _ = watch
         let logger = Logger(level: logLevel, format: logFormat, descriptor: logDescriptor)
         defer { logger.close(within: .seconds(1)) }
-        let fleet = try ReplicatorFleet(plans, ReplicationLog(logger))
+        let counters = ReplicationCounters()
+        let fleet = try ReplicatorFleet(plans, ReplicationLog(logger), counters)
+        let endpoint = try global.metricsAddress.map { try MetricsEndpoint($0, counters.registry, logger) }
+        defer { endpoint?.stop() }
         fleet.start { post(.replicatorsEnded) }
         var child: ChildProgram?
         if let command {

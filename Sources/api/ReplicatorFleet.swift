@@ -21,7 +21,7 @@ final class ReplicatorFleet: Sendable {
     private let log: ReplicationLog
     private let state = Monitor(State(), conditions: 1)
 
-    init(_ plans: [ReplicateCommand.Plan], _ log: ReplicationLog) throws {
+    init(_ plans: [ReplicateCommand.Plan], _ log: ReplicationLog, _ counters: ReplicationCounters) throws {
         let variables = ProcessInfo.processInfo.environment
         let environment = StoreEnvironment(variables: variables, http: HTTPClient(bundle: .find(variables)))
         self.log = log
@@ -30,19 +30,27 @@ final class ReplicatorFleet: Sendable {
             let replicas = try plan.replicas.map { replica in
                 var settings = ReplicaSettings(
                     name: replica.name,
-                    store: try replica.settings.open(environment),
+                    store: counters.counting(
+                        try replica.settings.open(environment),
+                        type: replica.settings.kind.rawValue
+                    ),
                     layout: ReplicaLayout(replica.settings.kind)
                 )
                 settings.syncInterval = replica.syncInterval ?? settings.syncInterval
                 return settings
             }
             for replica in replicas { log.replicating(path, to: replica) }
-            return DatabaseReplicator(
+            let replicator = DatabaseReplicator(
                 plan.settings,
                 replicas,
-                report: { log.tail(path, $0) },
+                report: { event in
+                    log.tail(path, event)
+                    counters.note(event, path)
+                },
                 reportReplica: { log.replica(path, $0, $1) }
             )
+            counters.add(replicator, path)
+            return replicator
         }
     }
 

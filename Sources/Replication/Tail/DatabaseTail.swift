@@ -306,7 +306,8 @@ final class DatabaseTail {
             // As Litestream has it: the last frame that is in the file.
             walOffset: UInt64(WALHeader.size + max(0, mark.frameCount - 1) * frameSize),
             walSize: mark.frameCount == 0 ? 0 : UInt64(frameSize),
-            walSalts: (mark.salt1, mark.salt2)
+            // Where nothing is told of the log, salts would be taken for a checksum.
+            walSalts: mark.frameCount == 0 ? (0, 0) : (mark.salt1, mark.salt2)
         )
         let writer = try LTXFileWriter(at: path, header)
         var bytes: [UInt8] = []

@@ -75,10 +75,8 @@ final class ReplicaTrack: Sendable {
     ) {
         self.settings = settings
         self.stagingFolder = stagingFolder
-        // Names are an operator's; any of them must be good for a file.
-        let name = String(settings.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
-        recordPath = "\(folder)/replica-\(name)"
-        temporaryPath = "\(folder)/full-\(name).tmp"
+        recordPath = ReplicaRecord.path(in: folder, settings.name)
+        temporaryPath = recordPath + "-full.tmp"
         (self.clock, self.report) = (clock, report)
         (news, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }

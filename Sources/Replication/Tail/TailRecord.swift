@@ -87,6 +87,11 @@ struct ReplicaRecord: Equatable {
 
     private static let mark = "holdfast-replica-1"
 
+    /// Where the record of a replica is; its name is an operator's, and any must be good for a file.
+    static func path(in folder: String, _ name: String) -> String {
+        "\(folder)/replica-" + name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }.joined()
+    }
+
     init(position: Position, lineage: UInt64, sequence: UInt64, replica: String) {
         (self.position, self.lineage, self.sequence, self.replica) = (position, lineage, sequence, replica)
     }
