@@ -10,6 +10,7 @@ extension RoutedRequest {
     /// - Parameters:
     ///   - content: What the client sends, if that is not the body as it came: a form has another boundary each time.
     ///   - answer: The answer, but for what only its sending adds.
+    /// - Returns: Nil if the request has no key.
     /// - Throws: `malformed` for a key that is none.
     func once<Value>(
         content: [UInt8]? = nil,

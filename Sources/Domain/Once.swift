@@ -25,7 +25,9 @@ package struct KeptAnswer: Sendable, Equatable {
 /// So the two cannot part: after a kill, or on another instance, either both are there or neither is.
 package struct Once<Value: Sendable>: Sendable {
     package let key: IdempotencyKey
-    /// The answer to keep; nil if nothing was done that may not be done again. May be called several times.
+    /// The answer to keep; nil if nothing was done that may not be done again.
+    ///
+    /// May be called several times.
     package let answer: @Sendable (Value) -> KeptAnswer?
 
     package init(_ key: IdempotencyKey, answer: @escaping @Sendable (Value) -> KeptAnswer?) {

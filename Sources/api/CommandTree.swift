@@ -16,7 +16,7 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, restore, databases, ltx, snapshots, generations, wal, openapi, config,
+            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, openapi, config,
             completions,
             version, .help,
         ]
@@ -219,6 +219,14 @@ enum CommandTree {
         help: "Leave $NAME in the configuration as it is."
     )
 
+    private static let health = Command(
+        "health",
+        summary: "Ask the service on this machine whether it is alive.",
+        discussion: "For health checks in containers. Exits 0 if it is, and prints its answer.",
+        examples: [("api health --ready", "can it do its work? what is it restoring?")],
+        options: [host, port, Option("ready", .flag, help: "Ask whether it is ready; not while it restores.")]
+    )
+
     private static let doctor = Command(
         "doctor",
         summary: "Check what the service will depend on: the data folder, the replica, clocks and certificates.",
@@ -266,6 +274,20 @@ enum CommandTree {
     private static let version = Command("version", summary: "Show the version.")
 
     // MARK: Options
+
+    private static let host = Option(
+        "host",
+        .value("ADDRESS", default: "0.0.0.0"),
+        environment: ["HOST"],
+        help: "Where to listen."
+    )
+
+    private static let port = Option(
+        "port",
+        .value("PORT", default: "8080"),
+        environment: ["PORT"],
+        help: "0 takes any free port."
+    )
 
     private static let database = Option(
         "db",
@@ -341,8 +363,7 @@ enum CommandTree {
     ]
 
     static let serveOptions = [
-        Option("host", .value("ADDRESS", default: "0.0.0.0"), environment: ["HOST"], help: "Where to listen."),
-        Option("port", .value("PORT", default: "8080"), environment: ["PORT"], help: "0 takes any free port."),
+        host, port,
         database,
         migrations,
         Option(

@@ -48,6 +48,7 @@ enum Program {
             return try MigrateCommand(invocation, console).run()
         case let command where command.hasPrefix("seed "):
             try SeedCommand(invocation, console).run()
+        case "health": return try HealthCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
