@@ -38,7 +38,7 @@ let package = Package(
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
+            dependencies: ["Crypto", "Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
             swiftSettings: pure
         ),
         .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
