@@ -14,7 +14,7 @@ enum Program {
     static func main() {
         keepStandardDescriptors()
         // Nothing of the program may belong to the main actor: nobody runs its queue.
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        exit(run(Array(OwnProcess.arguments.dropFirst())).rawValue)
     }
 
     /// Takes the places of standard descriptors that the caller closed.
