@@ -2,6 +2,7 @@ import App
 import CLI
 import Replication
 import Schema
+import Torture
 
 /// Every command and option there is; parsing, help and completions come from here.
 enum CommandTree {
@@ -16,9 +17,9 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, openapi, config,
-            completions,
-            version, .help,
+            serve, migrate, seed, doctor, health, replicate, status, restore, databases, ltx, snapshots, generations,
+            wal,
+            torture, openapi, config, completions, version, .help,
         ]
     )
 
@@ -113,6 +114,45 @@ enum CommandTree {
     )
 
     // MARK: Replicas
+
+    private static let replicate = Command(
+        "replicate",
+        summary: "Replicate databases that other programs write.",
+        discussion: """
+            Follows the databases of a litestream.yml, or one that is named with its replicas, and keeps the replicas up \
+            to date until SIGTERM or SIGINT; then it uploads what is left and exits 0. A second signal exits at once. With \
+            --exec it runs a program meanwhile, passes signals on to it, and exits with its exit code.
+            """,
+        examples: [
+            ("api replicate --config litestream.yml", "what a configuration says"),
+            ("api replicate /data/app.db s3://bucket/app", "one database"),
+            ("api replicate --exec 'app --port 80' /data/app.db s3://bucket/app", "for as long as the app runs"),
+        ],
+        options: [
+            Option("exec", .value("COMMAND"), help: "Run this, split into words as a shell does."),
+            Option("once", .flag, help: "Bring the replicas up to date and exit."),
+            Option(
+                "log-level",
+                .value("LEVEL"),
+                environment: ["LOG_LEVEL"],
+                completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
+                help: "Log nothing that matters less; info by default."
+            ),
+            litestreamConfig, noExpandEnv,
+        ],
+        positionals: [
+            Positional("DB", .optional, completion: .file, help: "A database; its replicas follow."),
+            Positional("URL", .repeated, help: "Replicas: file://, s3://, gs:// or abs://."),
+        ]
+    )
+
+    private static let status = Command(
+        "status",
+        summary: "Show how far databases are replicated.",
+        discussion: "Exits 1 if a replica cannot be read.",
+        options: [litestreamConfig, noExpandEnv, json],
+        positionals: [Positional("DB", .repeated, completion: .file, help: "Only these of the configuration.")]
+    )
 
     private static let restore = Command(
         "restore",
@@ -217,6 +257,54 @@ enum CommandTree {
         "no-expand-env",
         .flag,
         help: "Leave $NAME in the configuration as it is."
+    )
+
+    private static let torture = Command(
+        "torture",
+        summary: "Try to make the service lose data, in a bucket of yours.",
+        discussion: """
+            Starts real services on a prefix of its own below the replica, writes to them, kills and freezes them, wipes \
+            their disks, makes the store fail, and then compares what clients were told with what is there. Exits 0 if \
+            all was kept and 1 if not. What it put into the bucket is deleted, unless it is evidence.
+            """,
+        examples: [
+            ("api torture", "a minute, on a temporary folder"),
+            ("api torture --replica s3://bucket/ci --instances 3 --duration 10m", "in earnest"),
+            ("api torture --seed 42", "the schedule of another run again"),
+        ],
+        options: [
+            Option("replica", .value("URL"), help: "The bucket; by default a temporary folder."),
+            Option("duration", .value("TIME", default: "60s"), help: "How long to write."),
+            Option("seed", .value("N"), help: "Decides the schedule; by default another one each time."),
+            Option("instances", .value("COUNT", default: "2"), help: "Services at a time on the one prefix, 1 to 3."),
+            Option("clients", .value("COUNT", default: "8"), help: "Clients at a time."),
+            Option(
+                "faults",
+                .value("HOW", default: Schedule.FaultLevel.all.rawValue),
+                completion: .choices(Schedule.FaultLevel.allCases.map(\.rawValue)),
+                help: "How badly the store and the machine behave."
+            ),
+            Option(
+                "durability",
+                .value("MODE", default: TortureCommand.Durability.replicated.rawValue),
+                completion: .choices(TortureCommand.Durability.allCases.map(\.rawValue)),
+                help: "local has no replica, and the disk is kept: only kills and freezes."
+            ),
+            Option(
+                "lie",
+                .value("FAULT"),
+                completion: .choices(TortureCommand.lies),
+                help: "Make the store break its own promises, to see that it is noticed: this must exit 1."
+            ),
+            Option(
+                "litestream",
+                .value("PATH"),
+                completion: .file,
+                help: "A Litestream to restore with; else the one in PATH."
+            ),
+            Option("keep", .flag, help: "Delete nothing in the end."),
+            migrations, json,
+        ]
     )
 
     private static let health = Command(
@@ -403,6 +491,13 @@ enum CommandTree {
         limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
         limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
         limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
+        Option(
+            "max-staleness",
+            .value("TIME"),
+            environment: ["MAX_STALENESS"],
+            help:
+                "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
+        ),
         shutdownTimeout,
     ]
 

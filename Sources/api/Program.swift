@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import JSON
 import Pages
+import Processes
 import SQLite
 
 /// Picks a command, runs it, and chooses the exit code.
@@ -13,7 +14,7 @@ enum Program {
     static func main() {
         keepStandardDescriptors()
         // Nothing of the program may belong to the main actor: nobody runs its queue.
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        exit(run(Array(OwnProcess.arguments.dropFirst())).rawValue)
     }
 
     /// Takes the places of standard descriptors that the caller closed.
@@ -28,6 +29,7 @@ enum Program {
 
     private nonisolated static func run(_ arguments: [String]) -> ExitCode {
         let environment = ProcessInfo.processInfo.environment
+        Parent.follow(environment)
         let console = Console(environment: environment)
         do {
             switch try CommandTree.root.parse(arguments, environment: environment) {
@@ -50,9 +52,12 @@ enum Program {
             try SeedCommand(invocation, console).run()
         case "health": return try HealthCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
+        case "status": return try StatusCommand(invocation, console).run()
+        case "replicate": return try ReplicateCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()
+        case "torture": return try TortureCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
         case "config print":
             // What `serve` would refuse is refused here too.
