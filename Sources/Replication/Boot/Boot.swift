@@ -24,9 +24,9 @@ package struct Boot: Sendable {
     private let parallelism: Int
     private let queue = BlockingQueue(label: "boot")
 
-    /// - Parameters:
-    ///   - layout: Of a new log; one that is there is continued as it is.
-    ///   - path: Of the database, in a folder that is there and locked by this process.
+    /// For the database at `path`, in a folder that is there and locked by this process.
+    ///
+    /// A new log gets `layout`; one that is there is continued as it is.
     package init(
         _ store: any ObjectStore,
         replicaName: String,
