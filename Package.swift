@@ -22,8 +22,9 @@ let package = Package(
         .executableTarget(
             name: "api",
             dependencies: [
-                "APIRoutes", "App", "CLI", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX", "LitestreamConfiguration",
-                "Logging", "ObjectStore", "Pages", "Replication", "SQLite", "Schema", "Threads",
+                "APIRoutes", "App", "CLI", "Faults", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX",
+                "LitestreamConfiguration", "Logging", "ObjectStore", "Pages", "Processes", "Replication", "SQLite",
+                "Schema", "Threads", "Torture",
             ],
             swiftSettings: pure
         ),
@@ -66,12 +67,21 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
         .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
+        .target(name: "Faults", dependencies: ["ObjectStore"], swiftSettings: pure),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
+        .target(name: "Processes", dependencies: ["CLinux", "Threads"], swiftSettings: wraps),
+        .target(
+            name: "Torture",
+            dependencies: [
+                "Faults", "HTTPClient", "JSON", "LTX", "ObjectStore", "Processes", "Replication", "SQLite", "Threads",
+            ],
+            swiftSettings: pure
+        ),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
@@ -149,6 +159,16 @@ let package = Package(
         .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: wraps),
         .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "FaultsTests",
+            dependencies: ["Faults", "ObjectStore", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "TortureTests",
+            dependencies: ["Faults", "LTX", "Processes", "SQLite", "TestSupport", "Torture"],
+            swiftSettings: wraps
+        ),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],

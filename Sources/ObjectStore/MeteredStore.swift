@@ -11,17 +11,25 @@ package struct MeteredStore: ObjectStore {
 
     package var name: String { store.name }
 
-    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
+    package func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         let receipt = try await metrics.measure(.create) { () async throws(ObjectStoreError) in
-            try await store.createIfAbsent(key, bytes)
+            try await store.createIfAbsent(key, bytes, timestamp: timestamp)
         }
         metrics.sent.add(UInt64(bytes.count))
         return receipt
     }
 
-    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+    package func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         try await metrics.measure(.put) { () async throws(ObjectStoreError) in
-            try await store.put(key, from: CountedSource(source: source, bytes: metrics.sent))
+            try await store.put(key, from: CountedSource(source: source, bytes: metrics.sent), timestamp: timestamp)
         }
     }
 

@@ -2,6 +2,7 @@ import App
 import CLI
 import Replication
 import Schema
+import Torture
 
 /// Every command and option there is; parsing, help and completions come from here.
 enum CommandTree {
@@ -16,9 +17,8 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, openapi, config,
-            completions,
-            version, .help,
+            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, torture,
+            openapi, config, completions, version, .help,
         ]
     )
 
@@ -217,6 +217,54 @@ enum CommandTree {
         "no-expand-env",
         .flag,
         help: "Leave $NAME in the configuration as it is."
+    )
+
+    private static let torture = Command(
+        "torture",
+        summary: "Try to make the service lose data, in a bucket of yours.",
+        discussion: """
+            Starts real services on a prefix of its own below the replica, writes to them, kills and freezes them, wipes \
+            their disks, makes the store fail, and then compares what clients were told with what is there. Exits 0 if \
+            all was kept and 1 if not. What it put into the bucket is deleted, unless it is evidence.
+            """,
+        examples: [
+            ("api torture", "a minute, on a temporary folder"),
+            ("api torture --replica s3://bucket/ci --instances 3 --duration 10m", "in earnest"),
+            ("api torture --seed 42", "the schedule of another run again"),
+        ],
+        options: [
+            Option("replica", .value("URL"), help: "The bucket; by default a temporary folder."),
+            Option("duration", .value("TIME", default: "60s"), help: "How long to write."),
+            Option("seed", .value("N"), help: "Decides the schedule; by default another one each time."),
+            Option("instances", .value("COUNT", default: "2"), help: "Services at a time on the one prefix, 1 to 3."),
+            Option("clients", .value("COUNT", default: "8"), help: "Clients at a time."),
+            Option(
+                "faults",
+                .value("HOW", default: Schedule.FaultLevel.all.rawValue),
+                completion: .choices(Schedule.FaultLevel.allCases.map(\.rawValue)),
+                help: "How badly the store and the machine behave."
+            ),
+            Option(
+                "durability",
+                .value("MODE", default: TortureCommand.Durability.replicated.rawValue),
+                completion: .choices(TortureCommand.Durability.allCases.map(\.rawValue)),
+                help: "local has no replica, and the disk is kept: only kills and freezes."
+            ),
+            Option(
+                "lie",
+                .value("FAULT"),
+                completion: .choices(TortureCommand.lies),
+                help: "Make the store break its own promises, to see that it is noticed: this must exit 1."
+            ),
+            Option(
+                "litestream",
+                .value("PATH"),
+                completion: .file,
+                help: "A Litestream to restore with; else the one in PATH."
+            ),
+            Option("keep", .flag, help: "Delete nothing in the end."),
+            migrations, json,
+        ]
     )
 
     private static let health = Command(

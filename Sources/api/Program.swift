@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import JSON
 import Pages
+import Processes
 import SQLite
 
 /// Picks a command, runs it, and chooses the exit code.
@@ -28,6 +29,7 @@ enum Program {
 
     private nonisolated static func run(_ arguments: [String]) -> ExitCode {
         let environment = ProcessInfo.processInfo.environment
+        Parent.follow(environment)
         let console = Console(environment: environment)
         do {
             switch try CommandTree.root.parse(arguments, environment: environment) {
@@ -53,6 +55,7 @@ enum Program {
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()
+        case "torture": return try TortureCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
         case "config print":
             // What `serve` would refuse is refused here too.
