@@ -83,8 +83,12 @@ package final class FaultyStore: ObjectStore {
 
     // MARK: Writes
 
-    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
-        guard let place = LogKey(key) else { return try await store.createIfAbsent(key, bytes) }
+    package func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        guard let place = LogKey(key) else { return try await store.createIfAbsent(key, bytes, timestamp: timestamp) }
         if place.level == 0 {
             state.withLock { $0.hasCreated = true }
             reach(.beforeCreate)
@@ -92,21 +96,29 @@ package final class FaultyStore: ObjectStore {
         await slowDown()
         try failBefore(.create, key)
         if let delay = draw(.landsLate) {
-            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes) }
+            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
             throw error(.ambiguous, .create, key, "the connection was reset")
         }
         if let delay = draw(.earlyAnswer) {
-            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes) }
+            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
             return Receipt(etag: "early", storeTime: clock.now())
+        }
+        if place.level == 0, draw(.disowned) != nil, let copy = ForeignCopy.of(bytes) {
+            _ = try await store.createIfAbsent(key, copy, timestamp: timestamp)
+            throw error(.ambiguous, .create, key, "the connection was reset")
         }
         let receipt: Receipt
         if draw(.overwrites) != nil {
-            receipt = try await store.put(key, bytes)
+            receipt = try await store.put(key, bytes, timestamp: timestamp)
         } else {
-            receipt = try await store.createIfAbsent(key, bytes)
+            receipt = try await store.createIfAbsent(key, bytes, timestamp: timestamp)
         }
         reach(place.level == 0 ? .afterCreate : .inCompaction)
-        try await failAfter(.create, key, bytes)
+        if let delay = draw(.duplicated) {
+            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
+        }
+        try await forget(place)
+        try failAfterCreating(key)
         return receipt
     }
 
@@ -116,24 +128,27 @@ package final class FaultyStore: ObjectStore {
         if draw(.resetBefore) != nil { throw error(.ambiguous, operation, key, "the connection was reset") }
     }
 
-    private func failAfter(
-        _ operation: ObjectStoreError.Operation,
-        _ key: String,
-        _ bytes: [UInt8]
-    ) async throws(ObjectStoreError) {
-        if let delay = draw(.duplicated) {
-            later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes) }
-        }
-        if draw(.forgets) != nil, let older = LogKey.level0(key, before: 1) { _ = try await store.delete(older) }
-        if draw(.falseRefusal) != nil { throw error(.rejected, operation, key, "HTTP 400") }
-        if draw(.resetAfter) != nil { throw error(.ambiguous, operation, key, "the connection was reset") }
+    private func failAfterCreating(_ key: String) throws(ObjectStoreError) {
+        if draw(.falseRefusal) != nil { throw error(.rejected, .create, key, "HTTP 400") }
+        if draw(.resetAfter) != nil { throw error(.ambiguous, .create, key, "the connection was reset") }
     }
 
-    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
-        guard LogKey(key) != nil else { return try await store.put(key, from: source) }
+    private func forget(_ place: LogKey) async throws(ObjectStoreError) {
+        guard place.level > 0, draw(.forgets) != nil else { return }
+        for key in place.coveredKeys { _ = try await store.delete(key) }
+    }
+
+    package func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        guard let place = LogKey(key) else { return try await store.put(key, from: source, timestamp: timestamp) }
         await slowDown()
         try failBefore(.put, key)
-        let receipt = try await store.put(key, from: WatchedSource(source) { [self] in reach(.inCompaction) })
+        let watched = WatchedSource(source) { [self] in reach(.inCompaction) }
+        let receipt = try await store.put(key, from: watched, timestamp: timestamp)
+        try await forget(place)
         if draw(.resetAfter) != nil { throw error(.ambiguous, .put, key, "the connection was reset") }
         return receipt
     }
@@ -174,9 +189,9 @@ package final class FaultyStore: ObjectStore {
     package func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {
         try await ask(.list, request.prefix)
         let page = try await store.list(request)
-        guard let age = draw(.staleList), let now = page.objects.compactMap(\.lastModified).max() else { return page }
-        let objects = page.objects.filter { object in object.lastModified.map { now.since($0) >= age } ?? true }
-        return ObjectPage(objects: objects, next: page.next)
+        guard let age = draw(.staleList), let now = page.objects.compactMap(\.receivedAt).max() else { return page }
+        let objects = page.objects.filter { object in object.receivedAt.map { now.since($0) >= age } ?? true }
+        return ObjectPage(objects: objects, next: page.next, storeTime: page.storeTime)
     }
 
     private func ask(_ operation: ObjectStoreError.Operation, _ key: String) async throws(ObjectStoreError) {
