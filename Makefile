@@ -49,6 +49,7 @@ bench: build ## measure against a Go peer, in pairs
 	python3 Tests/Bench/bench.py
 
 torture: build ## ten minutes of kills, freezes and faults against a folder, or REPLICA=s3://bucket/path
+	@$(call install,libfaketime)
 	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
 
 image: ## build the container image: holdfast
@@ -90,4 +91,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test test lint format bench fuzz coverage clean
+.PHONY: help run build image container-test test lint format bench torture fuzz coverage clean
