@@ -1,10 +1,13 @@
 package import Domain
 package import HTTP
 package import Logging
+package import Metrics
 
 /// The service's HTTP side: finds the route, answers errors, and logs one line for each request.
 package struct API: Handler {
     private let router: Router<Route>
+    private let unrouted: RequestSeconds
+    private let refused: Family<Int, Counter>
     private let logger: Logger
     private let requestIDs: RequestIDs
 
@@ -13,14 +16,23 @@ package struct API: Handler {
         users: any UserRepository,
         pastes: any PasteRepository,
         readiness: @escaping @Sendable () -> Readiness,
+        metrics: Registry,
         logger: Logger
     ) {
-        var router = Router<Route>()
-        TaskHandlers(todos: todos).add(to: &router)
-        UserHandlers(users: users).add(to: &router)
-        SystemHandlers(readiness: readiness).add(to: &router)
-        PasteHandlers(pastes: pastes).add(to: &router)
-        self.router = router
+        var routes = RouteTable(metrics)
+        TaskHandlers(todos: todos).add(to: &routes)
+        UserHandlers(users: users).add(to: &routes)
+        SystemHandlers(readiness: readiness, metrics: metrics).add(to: &routes)
+        PasteHandlers(pastes: pastes).add(to: &routes)
+        router = routes.router
+        unrouted = RequestSeconds("", metrics)
+        refused = Family { status in
+            metrics.counter(
+                "http_server_refused_total",
+                "What was turned away before any route: bytes that are no request, or one too many.",
+                [Label("status", String(status))]
+            )
+        }
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         requestIDs = RequestIDs(using: &generator)
@@ -37,10 +49,12 @@ package struct API: Handler {
     package func respond(to request: Request, context: RequestContext) async -> Response {
         let requestID = requestIDs.id(for: request.headers)
         var level = LogLevel.info
+        var seconds = unrouted
         var response: Response
         switch router.match(request.method, request.path) {
         case .found(let route, let parameters):
             level = route.logLevel
+            if let measured = route.seconds { seconds = measured }
             do {
                 response = try await route.respond(RoutedRequest(request: request, parameters: parameters))
             } catch {
@@ -52,7 +66,9 @@ package struct API: Handler {
         case .notFound: response = Problem(RoutedRequest.notFound(request)).response(requestID: requestID)
         }
         complete(&response, requestID)
-        log(level, request, response, requestID, context)
+        let duration = ContinuousClock.now - context.receivedAt
+        seconds.observe(request.method, response.status, duration)
+        log(level, request, response, requestID, context, duration)
         return response
     }
 
@@ -60,6 +76,7 @@ package struct API: Handler {
         let requestID = requestIDs.id(for: nil)
         var response = Problem(refusal).response(requestID: requestID)
         complete(&response, requestID)
+        refused[refusal.status.code].add()
         logger.log(.warning, "request refused") { fields in
             fields.add("status", Int64(refusal.status.code))
             fields.add("reason", refusal.detail)
@@ -112,7 +129,8 @@ package struct API: Handler {
         _ request: Request,
         _ response: Response,
         _ requestID: String,
-        _ context: RequestContext
+        _ context: RequestContext,
+        _ duration: Duration
     ) {
         let level = response.status.code >= 500 ? max(level, .warning) : level
         logger.log(level, "request") { fields in
@@ -120,7 +138,7 @@ package struct API: Handler {
             fields.add("path", request.path)
             fields.add("status", Int64(response.status.code))
             fields.add("bytes", Int64(response.body.count))
-            let (seconds, attoseconds) = (ContinuousClock.now - context.receivedAt).components
+            let (seconds, attoseconds) = duration.components
             fields.add("duration_ms", nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
             fields.add("remote", context.peer.description)
             fields.add("request_id", requestID)

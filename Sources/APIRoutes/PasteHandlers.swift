@@ -11,10 +11,10 @@ struct PasteHandlers: Sendable {
     /// With 218 million million ids, one that is taken is rare, and two in a row are a fault elsewhere.
     private static let attemptsMax = 3
 
-    func add(to router: inout Router<Route>) {
-        router.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
-        router.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
-        router.add(.get, "/{id}", Route(respond: show))
+    func add(to routes: inout RouteTable) {
+        routes.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
+        routes.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
+        routes.add(.get, "/{id}", Route(respond: show))
     }
 
     @Sendable private func upload(_ routed: RoutedRequest) async throws -> Response {

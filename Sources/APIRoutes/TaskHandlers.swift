@@ -11,13 +11,13 @@ struct TaskHandlers: Sendable {
         let status: Field<String>
     }
 
-    func add(to router: inout Router<Route>) {
-        router.add(.get, "/tasks", Route(respond: list))
-        router.add(.post, "/tasks", Route(respond: create))
-        router.add(.get, "/tasks/{id}", Route(respond: show))
-        router.add(.put, "/tasks/{id}", Route { try await update($0, isWhole: true) })
-        router.add(.patch, "/tasks/{id}", Route { try await update($0, isWhole: false) })
-        router.add(.delete, "/tasks/{id}", Route(respond: delete))
+    func add(to routes: inout RouteTable) {
+        routes.add(.get, "/tasks", Route(respond: list))
+        routes.add(.post, "/tasks", Route(respond: create))
+        routes.add(.get, "/tasks/{id}", Route(respond: show))
+        routes.add(.put, "/tasks/{id}", Route { try await update($0, isWhole: true) })
+        routes.add(.patch, "/tasks/{id}", Route { try await update($0, isWhole: false) })
+        routes.add(.delete, "/tasks/{id}", Route(respond: delete))
     }
 
     @Sendable private func list(_ routed: RoutedRequest) async throws -> Response {

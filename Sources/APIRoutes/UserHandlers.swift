@@ -11,13 +11,13 @@ struct UserHandlers: Sendable {
         let last_name: Field<String>  // swift-format-ignore: AlwaysUseLowerCamelCase
     }
 
-    func add(to router: inout Router<Route>) {
-        router.add(.get, "/users", Route(respond: list))
-        router.add(.post, "/users", Route(respond: create))
-        router.add(.get, "/users/{id}", Route(respond: show))
-        router.add(.put, "/users/{id}", Route(respond: update))
-        router.add(.patch, "/users/{id}", Route(respond: update))
-        router.add(.delete, "/users/{id}", Route(respond: delete))
+    func add(to routes: inout RouteTable) {
+        routes.add(.get, "/users", Route(respond: list))
+        routes.add(.post, "/users", Route(respond: create))
+        routes.add(.get, "/users/{id}", Route(respond: show))
+        routes.add(.put, "/users/{id}", Route(respond: update))
+        routes.add(.patch, "/users/{id}", Route(respond: update))
+        routes.add(.delete, "/users/{id}", Route(respond: delete))
     }
 
     @Sendable private func list(_ routed: RoutedRequest) async throws -> Response {

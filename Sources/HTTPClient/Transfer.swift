@@ -84,6 +84,7 @@ final class Transfer: @unchecked Sendable {
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_USERAGENT, "holdfast")
         if !request.usesProxy { set(CURLOPT_NOPROXY, "*") }
+        if request.isSentOnce { set(CURLOPT_FRESH_CONNECT, 1) }
         setMethod()
         setLimits()
         setTLS(bundle)

@@ -17,6 +17,9 @@ package final class Database: Sendable {
         /// Hears of failures that have no caller to tell.
         package var report: @Sendable (_ failure: String) -> Void = { _ in }
 
+        /// Hears how many writes shared a batch, and how long it took, the gate included; on the writer's thread.
+        package var didRunBatch: @Sendable (_ count: Int, _ duration: Duration) -> Void = { _, _ in }
+
         package init() {}
     }
 
@@ -114,6 +117,9 @@ package final class Database: Sendable {
 
     // MARK: Writing
 
+    /// How many writes wait for a batch to take them.
+    package var waitingCount: Int { state.withLock { $0.queue.waitingCount } }
+
     /// Runs `body` in the next batch, and returns when the gate has let the batch through.
     ///
     /// - Parameters:
@@ -174,7 +180,9 @@ package final class Database: Sendable {
                 return batch.isEmpty && !state.queue.isClosed ? nil : batch
             }
             guard !batch.isEmpty else { break }
+            let start = ContinuousClock.now
             runner.run(batch)
+            configuration.didRunBatch(batch.count, .now - start)
             answer(state.withLock { $0.queue.finishBatch() })
             let pages = runner.connection.walFrameCount
             if pages >= restartPages {

@@ -3,6 +3,7 @@ import Domain
 import FoundationEssentials
 import HTTP
 import Logging
+import Metrics
 import Pages
 import Testing
 
@@ -15,6 +16,7 @@ import Testing
             users: NoUsers(),
             pastes: NoPastes(),
             readiness: { .notReady("") },
+            metrics: Registry(),
             logger: logger
         )
         // The pages' own parts are no operations of the API.

@@ -18,6 +18,7 @@ OPERATIONS = {
     "/docs": {"get"},
     "/health": {"get"},
     "/healthz": {"get"},
+    "/metrics": {"get"},
     "/openapi.json": {"get"},
     "/readyz": {"get"},
     "/tasks": {"get", "post"},
