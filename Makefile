@@ -48,6 +48,9 @@ bench: build ## measure against a Go peer, in pairs
 	@$(call install,$(BENCH_PACKAGES))
 	python3 Tests/Bench/bench.py
 
+torture: build ## ten minutes of kills, freezes and faults against a folder, or REPLICA=s3://bucket/path
+	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
+
 image: ## build the container image: holdfast
 	$(ENGINE) build $(IMAGE_FLAGS) -f deploy/Dockerfile -t $(IMAGE) \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .

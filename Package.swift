@@ -38,7 +38,7 @@ let package = Package(
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
+            dependencies: ["Crypto", "Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
             swiftSettings: pure
         ),
         .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
@@ -67,7 +67,7 @@ let package = Package(
         .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
         .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
-        .target(name: "Faults", dependencies: ["ObjectStore"], swiftSettings: pure),
+        .target(name: "Faults", dependencies: ["LTX", "ObjectStore"], swiftSettings: pure),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
@@ -161,7 +161,7 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
         .testTarget(
             name: "FaultsTests",
-            dependencies: ["Faults", "ObjectStore", "StoreTestSupport"],
+            dependencies: ["Faults", "LTX", "ObjectStore", "StoreTestSupport"],
             swiftSettings: wraps
         ),
         .testTarget(

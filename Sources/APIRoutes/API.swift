@@ -5,9 +5,13 @@ package import Metrics
 
 /// The service's HTTP side: finds the route, answers errors, and logs one line for each request.
 package struct API: Handler {
+    /// How long a read waits for the state that it asks for: shorter than a client's usual patience.
+    private static let freshnessPatience = Duration.seconds(5)
+
     private let router: Router<Route>
     private let unrouted: RequestSeconds
     private let refused: Family<Int, Counter>
+    private let freshness: any ReadFreshness
     private let logger: Logger
     private let requestIDs: RequestIDs
 
@@ -16,6 +20,7 @@ package struct API: Handler {
         users: any UserRepository,
         pastes: any PasteRepository,
         readiness: @escaping @Sendable () -> Readiness,
+        freshness: any ReadFreshness = LocalFreshness(),
         metrics: Registry,
         logger: Logger
     ) {
@@ -33,6 +38,7 @@ package struct API: Handler {
                 [Label("status", String(status))]
             )
         }
+        self.freshness = freshness
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         requestIDs = RequestIDs(using: &generator)
@@ -56,6 +62,7 @@ package struct API: Handler {
             level = route.logLevel
             if let measured = route.seconds { seconds = measured }
             do {
+                if route.readsData { try await reachFreshness(for: request) }
                 response = try await route.respond(RoutedRequest(request: request, parameters: parameters))
             } catch {
                 response = answer(error, requestID)
@@ -86,6 +93,19 @@ package struct API: Handler {
         return response
     }
 
+    /// Waits until what is read is as new as the client, or the operator, wants it.
+    private func reachFreshness(for request: Request) async throws {
+        let text = request.headers.first("x-min-txid")
+        guard text != nil || freshness.boundsStaleness else { return }
+        let receipt = try text.map { text in
+            guard let receipt = Receipt(text) else {
+                throw AppError.malformed("X-Min-TXID must be what X-Replicated-TXID said: 16 lower-case hex digits.")
+            }
+            return receipt
+        }
+        try await freshness.reach(receipt, within: Self.freshnessPatience)
+    }
+
     private func complete(_ response: inout Response, _ requestID: String) {
         response.add("X-Request-Id", requestID)
         response.add("X-Content-Type-Options", "nosniff")
@@ -106,6 +126,8 @@ package struct API: Handler {
 
     private func answer(_ error: any Error, _ requestID: String) -> Response {
         switch error {
+        case let repetition as Repetition:
+            do { return try Response(repetition) } catch { return answer(error, requestID) }
         case let error as AppError:
             if let cause = error.cause { report(cause, requestID) }
             return Problem(error).response(requestID: requestID)

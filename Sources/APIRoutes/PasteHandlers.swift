@@ -14,21 +14,20 @@ struct PasteHandlers: Sendable {
     func add(to routes: inout RouteTable) {
         routes.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
         routes.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
-        routes.add(.get, "/{id}", Route(respond: show))
+        routes.add(.get, "/{id}", Route(readsData: true, respond: show))
     }
 
     @Sendable private func upload(_ routed: RoutedRequest) async throws -> Response {
-        let written = try await create(routed.request.body)
-        let id = written.value
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("id")
-        json.string(id)
-        json.endObject()
-        var response = Response.json(.ok, json)
-        response.add("Location", "/\(id)")
-        response.add(written.receipt)
-        return response
+        try await create(routed, routed.request.body) { id in
+            var json = JSONWriter()
+            json.beginObject()
+            json.key("id")
+            json.string(id)
+            json.endObject()
+            var response = Response.json(.ok, json)
+            response.add("Location", "/\(id)")
+            return response
+        }
     }
 
     @Sendable private func uploadForm(_ routed: RoutedRequest) async throws -> Response {
@@ -47,16 +46,12 @@ struct PasteHandlers: Sendable {
             throw AppError.malformed("No part of the form has any text in it.")
         }
         guard contents.count <= Paste.bytesMax else { throw Refusal.bodyTooLarge(bytesMax: Paste.bytesMax) }
-        let written = try await create(Array(contents))
-        let path = "/\(written.value)"
-        var response = Response(
-            .ok,
-            type: "text/plain; charset=utf-8",
-            body: Array("\(origin(request.headers))\(path)\n".utf8)
-        )
-        response.add("Location", path)
-        response.add(written.receipt)
-        return response
+        let origin = origin(request.headers)
+        return try await create(routed, Array(contents)) { id in
+            var response = Response(.ok, type: "text/plain; charset=utf-8", body: Array("\(origin)/\(id)\n".utf8))
+            response.add("Location", "/\(id)")
+            return response
+        }
     }
 
     @Sendable private func show(_ routed: RoutedRequest) async throws -> Response {
@@ -65,13 +60,21 @@ struct PasteHandlers: Sendable {
         return Response(.ok, type: "text/plain; charset=utf-8", body: paste.contents)
     }
 
-    private func create(_ contents: [UInt8]) async throws -> Written<String> {
+    private func create(
+        _ routed: RoutedRequest,
+        _ contents: [UInt8],
+        answer: @escaping @Sendable (_ id: String) -> Response
+    ) async throws -> Response {
         guard !isBlank(contents[...]) else { throw AppError.malformed("The paste is empty.") }
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<Self.attemptsMax {
             let id = Paste.newID(using: &generator)
-            let written = try await pastes.create(Paste(id: id, contents: contents))
-            if written.value { return Written(id, written.receipt) }
+            let once = try routed.once(content: contents) { (isNew: Bool) in isNew ? answer(id) : nil }
+            let written = try await pastes.create(Paste(id: id, contents: contents), once: once)
+            guard written.value else { continue }
+            var response = answer(id)
+            response.add(written.receipt)
+            return response
         }
         throw AppError.unavailable("No free id was found. Nothing was stored.")
     }

@@ -25,6 +25,8 @@ struct Route: Sendable {
     var bodyBytesMax = Self.bodyBytesMax
     /// Health checks come every few seconds for ever.
     var logLevel = LogLevel.info
+    /// Whether it shows what is stored, so that a client may say how new that has to be.
+    var readsData = false
     /// Set by the ``RouteTable``.
     var seconds: RequestSeconds?
     let respond: @Sendable (RoutedRequest) async throws -> Response

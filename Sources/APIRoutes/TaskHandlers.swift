@@ -12,9 +12,9 @@ struct TaskHandlers: Sendable {
     }
 
     func add(to routes: inout RouteTable) {
-        routes.add(.get, "/tasks", Route(respond: list))
+        routes.add(.get, "/tasks", Route(readsData: true, respond: list))
         routes.add(.post, "/tasks", Route(respond: create))
-        routes.add(.get, "/tasks/{id}", Route(respond: show))
+        routes.add(.get, "/tasks/{id}", Route(readsData: true, respond: show))
         routes.add(.put, "/tasks/{id}", Route { try await update($0, isWhole: true) })
         routes.add(.patch, "/tasks/{id}", Route { try await update($0, isWhole: false) })
         routes.add(.delete, "/tasks/{id}", Route(respond: delete))
@@ -58,8 +58,14 @@ struct TaskHandlers: Sendable {
         var validator = Validator()
         let title = validator.text(body.title, "title", lengthMax: Todo.titleLengthMax, isRequired: true)
         try validator.finish()
-        let written = try await todos.create(title: title ?? "")
-        let id = written.value
+        let once = try routed.once(answer: Self.created)
+        let written = try await todos.create(title: title ?? "", once: once)
+        var response = Self.created(written.value)
+        response.add(written.receipt)
+        return response
+    }
+
+    @Sendable private static func created(_ id: Int64) -> Response {
         var json = JSONWriter()
         json.beginObject()
         json.key("id")
@@ -67,7 +73,6 @@ struct TaskHandlers: Sendable {
         json.endObject()
         var response = Response.json(.created, json)
         response.add("Location", "/tasks/\(id)")
-        response.add(written.receipt)
         return response
     }
 

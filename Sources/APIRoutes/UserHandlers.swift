@@ -12,9 +12,9 @@ struct UserHandlers: Sendable {
     }
 
     func add(to routes: inout RouteTable) {
-        routes.add(.get, "/users", Route(respond: list))
+        routes.add(.get, "/users", Route(readsData: true, respond: list))
         routes.add(.post, "/users", Route(respond: create))
-        routes.add(.get, "/users/{id}", Route(respond: show))
+        routes.add(.get, "/users/{id}", Route(readsData: true, respond: show))
         routes.add(.put, "/users/{id}", Route(respond: update))
         routes.add(.patch, "/users/{id}", Route(respond: update))
         routes.add(.delete, "/users/{id}", Route(respond: delete))
@@ -37,16 +37,22 @@ struct UserHandlers: Sendable {
 
     @Sendable private func create(_ routed: RoutedRequest) async throws -> Response {
         let (firstName, lastName) = try names(routed.request, isNew: true)
-        let written = try await users.create(firstName: firstName ?? "", lastName: lastName ?? nil)
-        var response = answer(.created, written.value)
-        response.add("Location", "/users/\(written.value.id)")
+        let once = try routed.once(answer: Self.created)
+        let written = try await users.create(firstName: firstName ?? "", lastName: lastName ?? nil, once: once)
+        var response = Self.created(written.value)
         response.add(written.receipt)
+        return response
+    }
+
+    @Sendable private static func created(_ user: User) -> Response {
+        var response = answer(.created, user)
+        response.add("Location", "/users/\(user.id)")
         return response
     }
 
     @Sendable private func show(_ routed: RoutedRequest) async throws -> Response {
         guard let user = try users.find(try routed.id()) else { throw routed.notFound() }
-        return answer(.ok, user)
+        return Self.answer(.ok, user)
     }
 
     @Sendable private func update(_ routed: RoutedRequest) async throws -> Response {
@@ -77,12 +83,12 @@ struct UserHandlers: Sendable {
 
     private func answer(_ routed: RoutedRequest, _ written: Written<User?>) throws -> Response {
         guard let user = written.value else { throw routed.notFound() }
-        var response = answer(.ok, user)
+        var response = Self.answer(.ok, user)
         response.add(written.receipt)
         return response
     }
 
-    private func answer(_ status: Status, _ user: User) -> Response {
+    private static func answer(_ status: Status, _ user: User) -> Response {
         var json = JSONWriter()
         json.user(user)
         return .json(status, json)

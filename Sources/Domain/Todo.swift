@@ -59,7 +59,8 @@ package typealias TodoVisitor = (
 /// ``AppError/Code/unavailable`` or ``AppError/Code/outcomeUnknown``.
 package protocol TodoRepository: Sendable {
     /// - Returns: The new task's id.
-    func create(title: String) async throws -> Written<Int64>
+    /// - Throws: A ``Repetition`` if `once` says that it was done before.
+    func create(title: String, once: Once<Int64>?) async throws -> Written<Int64>
     func find(_ id: Int64) throws -> Todo?
     /// Shows the tasks of a page one by one, and says whether there are more after them.
     func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool

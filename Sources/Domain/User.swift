@@ -30,7 +30,8 @@ package struct UserChange: Sendable, Equatable {
 
 /// Keeps users; errors as in ``TodoRepository``.
 package protocol UserRepository: Sendable {
-    func create(firstName: String, lastName: String?) async throws -> Written<User>
+    /// - Throws: A ``Repetition`` if `once` says that it was done before.
+    func create(firstName: String, lastName: String?, once: Once<User>?) async throws -> Written<User>
     func find(_ id: Int64) throws -> User?
     /// - Returns: Whether there are more after the page.
     func list(_ page: Page, _ visit: (User) -> Void) throws -> Bool

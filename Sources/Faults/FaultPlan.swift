@@ -93,12 +93,15 @@ package enum Fault: String, Sendable, CaseIterable {
     case earlyAnswer = "early-answer"
     /// "Refused" for what is done: as if the service took a timeout for a failure.
     case falseRefusal = "false-refusal"
-    /// Deletes the log's file just before the newest as soon as there is a newer one.
+    /// A create takes effect under another writer's name, and is cut off: as if the service took what it finds under
+    /// its name for another's.
+    case disowned
+    /// Deletes files of level 0 as soon as a higher level covers them: as if retention freed a name that may be reused.
     case forgets
 
     package var isLie: Bool {
         switch self {
-        case .overwrites, .earlyAnswer, .falseRefusal, .forgets: true
+        case .overwrites, .earlyAnswer, .falseRefusal, .disowned, .forgets: true
         default: false
         }
     }

@@ -103,6 +103,10 @@ package final class FaultyStore: ObjectStore {
             later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
             return Receipt(etag: "early", storeTime: clock.now())
         }
+        if place.level == 0, draw(.disowned) != nil, let copy = ForeignCopy.of(bytes) {
+            _ = try await store.createIfAbsent(key, copy, timestamp: timestamp)
+            throw error(.ambiguous, .create, key, "the connection was reset")
+        }
         let receipt: Receipt
         if draw(.overwrites) != nil {
             receipt = try await store.put(key, bytes, timestamp: timestamp)
@@ -113,7 +117,8 @@ package final class FaultyStore: ObjectStore {
         if let delay = draw(.duplicated) {
             later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
         }
-        try await failAfterCreating(key)
+        try await forget(place)
+        try failAfterCreating(key)
         return receipt
     }
 
@@ -123,10 +128,14 @@ package final class FaultyStore: ObjectStore {
         if draw(.resetBefore) != nil { throw error(.ambiguous, operation, key, "the connection was reset") }
     }
 
-    private func failAfterCreating(_ key: String) async throws(ObjectStoreError) {
-        if draw(.forgets) != nil, let older = LogKey.level0(key, before: 1) { _ = try await store.delete(older) }
+    private func failAfterCreating(_ key: String) throws(ObjectStoreError) {
         if draw(.falseRefusal) != nil { throw error(.rejected, .create, key, "HTTP 400") }
         if draw(.resetAfter) != nil { throw error(.ambiguous, .create, key, "the connection was reset") }
+    }
+
+    private func forget(_ place: LogKey) async throws(ObjectStoreError) {
+        guard place.level > 0, draw(.forgets) != nil else { return }
+        for key in place.coveredKeys { _ = try await store.delete(key) }
     }
 
     package func put(
@@ -134,11 +143,12 @@ package final class FaultyStore: ObjectStore {
         from source: any ByteSource,
         timestamp: StoreTime?
     ) async throws(ObjectStoreError) -> Receipt {
-        guard LogKey(key) != nil else { return try await store.put(key, from: source, timestamp: timestamp) }
+        guard let place = LogKey(key) else { return try await store.put(key, from: source, timestamp: timestamp) }
         await slowDown()
         try failBefore(.put, key)
         let watched = WatchedSource(source) { [self] in reach(.inCompaction) }
         let receipt = try await store.put(key, from: watched, timestamp: timestamp)
+        try await forget(place)
         if draw(.resetAfter) != nil { throw error(.ambiguous, .put, key, "the connection was reset") }
         return receipt
     }

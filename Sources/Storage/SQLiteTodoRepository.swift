@@ -11,8 +11,8 @@ package struct SQLiteTodoRepository: TodoRepository {
         self.now = now
     }
 
-    package func create(title: String) async throws -> Written<Int64> {
-        try await database.change { [now] connection in
+    package func create(title: String, once: Once<Int64>? = nil) async throws -> Written<Int64> {
+        try await database.change(once: once, now) { [now] connection in
             let time = Value.text(now().text)
             try connection.run("INSERT INTO tasks (title, created, modified) VALUES (?1, ?2, ?2)", .text(title), time)
             return connection.lastInsertedID

@@ -11,8 +11,12 @@ package struct SQLiteUserRepository: UserRepository {
         self.now = now
     }
 
-    package func create(firstName: String, lastName: String?) async throws -> Written<User> {
-        try await database.change { [now] connection in
+    package func create(
+        firstName: String,
+        lastName: String?,
+        once: Once<User>? = nil
+    ) async throws -> Written<User> {
+        try await database.change(once: once, now) { [now] connection in
             let time = now()
             try connection.run(
                 "INSERT INTO users (first_name, last_name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)",

@@ -451,6 +451,13 @@ enum CommandTree {
         limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
         limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
         limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
+        Option(
+            "max-staleness",
+            .value("TIME"),
+            environment: ["MAX_STALENESS"],
+            help:
+                "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
+        ),
         shutdownTimeout,
     ]
 

@@ -52,7 +52,7 @@ def test_schemathesis_finds_no_difference_between_description_and_service(
             *("--report", "json", "--report-json-path", str(report), "--no-color"),
         ],
         cwd=tmp_path,
-        env=environment(),
+        env=environment(SCHEMATHESIS_HOOKS="schemathesis_hooks", PYTHONPATH=str(pathlib.Path(__file__).parent)),
         capture_output=True,
         text=True,
         timeout=900,

@@ -1,4 +1,5 @@
 import Faults
+import LTX
 import ObjectStore
 import StoreTestSupport
 import Synchronization
@@ -118,12 +119,49 @@ import Testing
         }
     }
 
-    @Test func `a forgetful store loses the file before the newest`() async throws {
+    @Test func `a forgetful store frees the names that a higher level covers, but for the newest`() async throws {
         try await withStores("forgets=1") { faulty, real in
             _ = try await faulty.createIfAbsent(first, [1])
             _ = try await faulty.createIfAbsent(second, [1])
+            #expect(try await real.listAll("").count == 2)
+            let covering = "ltx/1/0000000000000001-0000000000000002.ltx"
+            _ = try await faulty.createIfAbsent(covering, [1])
             let keys = try await real.listAll("").map(\.key)
-            #expect(keys == [second])
+            #expect(keys == [second, covering])
+        }
+    }
+
+    @Test func `a disowned file is whole, and another writer's`() async throws {
+        let header = Header(
+            pageSize: 512,
+            commit: 1,
+            minTXID: TXID(rawValue: 1),
+            maxTXID: TXID(rawValue: 1),
+            timestampMilliseconds: 1,
+            walOffset: 32,
+            nodeID: 7
+        )
+        var bytes: [UInt8] = []
+        var encoder = try Encoder(header, into: &bytes)
+        try encoder.append(page: 1, [UInt8](repeating: 3, count: 512).span, into: &bytes)
+        _ = try encoder.finish(into: &bytes)
+        try await withStores("disowned=1") { [bytes] faulty, real in
+            let failure = await failure { () throws(ObjectStoreError) in
+                _ = try await faulty.createIfAbsent(first, bytes)
+            }
+            #expect(failure == .ambiguous)
+            let found = try await real.get(first).bytes
+            var decoder = Decoder()
+            decoder.feed(found)
+            decoder.feed([])
+            guard case .header(let header) = try decoder.next(), case .page(let page) = try decoder.next(),
+                case .end = try decoder.next()
+            else {
+                Issue.record("it is not the same file")
+                return
+            }
+            #expect(header.nodeID != 7 && header.nodeID != 0)
+            #expect(page.data == [UInt8](repeating: 3, count: 512))
         }
     }
 

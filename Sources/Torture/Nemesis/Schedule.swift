@@ -62,8 +62,14 @@ package struct Schedule: Sendable {
         var plan = FaultPlan()
         plan.seed = random.next() >> 1
         guard isReplicated else { return plan }
-        if let lie { plan.rates[lie] = FaultPlan.Rate(0.2, delay: .milliseconds(400)) }
-        guard faults != .none else { return plan }
+        if let lie {
+            plan.rates[lie] = FaultPlan.Rate(lie == .forgets ? 1 : 0.2, delay: .milliseconds(400))
+            // A name that came free harms only who stood still meanwhile, with his PUT in hand.
+            if lie == .forgets {
+                plan.signals.append(FaultPlan.Signal(.stop, .beforeCreate, at: Int.random(in: 5...60, using: &random)))
+            }
+        }
+        guard faults != .none, lie == nil else { return plan }
         plan.latency = FaultPlan.Latency(0.3, .milliseconds(1) ... .milliseconds(faults == .all ? 120 : 30))
         let rate = faults == .all ? 0.02 : 0.005
         plan.rates[.throttled] = FaultPlan.Rate(rate)

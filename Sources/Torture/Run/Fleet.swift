@@ -12,6 +12,8 @@ final class Fleet: Sendable {
         var lives: [Life] = []
         var running: [Int: ChildProcess] = [:]
         var tally = Tally()
+        /// By life, as they were last read.
+        var counters: [Int: ServiceCounters] = [:]
     }
 
     /// To be ready; a process that takes longer is a finding.
@@ -19,6 +21,7 @@ final class Fleet: Sendable {
     /// To end after SIGTERM: the service's own limit, and a little for a busy machine.
     private static let stopLimit = Duration.seconds(10)
     private static let tick = Duration.milliseconds(10)
+    private static let counterInterval = Duration.milliseconds(250)
 
     private let options: TortureOptions
     private let schedule: Schedule
@@ -33,7 +36,13 @@ final class Fleet: Sendable {
     /// Whom clients may ask now.
     var endpoints: [Endpoint] { state.withLock(\.endpoints) }
     var lives: [Life] { state.withLock(\.lives) }
-    var tally: Tally { state.withLock(\.tally) }
+    var tally: Tally {
+        state.withLock { state in
+            var tally = state.tally
+            tally.counters = state.counters.values.reduce(ServiceCounters(), +)
+            return tally
+        }
+    }
 
     private func tell(_ change: (inout Tally) -> Void) { state.withLock { change(&$0.tally) } }
     private func show(_ endpoint: Endpoint) { state.withLock { $0.endpoints.append(endpoint) } }
@@ -182,6 +191,8 @@ final class Fleet: Sendable {
         let end = ready.advanced(by: running.plan.lasts)
         var tender = FreezeTender(length: schedule.freezeLength)
         var freezesAt = running.plan.freezesAfter.map { ready.advanced(by: $0) }
+        let watching = Task { await watchCounters(of: running, endpoint) }
+        defer { watching.cancel() }
         while !Task.isCancelled, MonotonicTime.now < end || running.process.state == .stopped {
             if let exit = running.process.exit {
                 hide(endpoint)
@@ -203,6 +214,18 @@ final class Fleet: Sendable {
             try? await Task.sleep(for: Self.tick)
         }
         return true
+    }
+
+    /// Reads its counters now and then: a process that is killed does not tell them any more.
+    private func watchCounters(of running: Running, _ endpoint: Endpoint) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.counterInterval)
+            guard running.process.state == .running, let answer = try? await wire.plain("/metrics", at: endpoint),
+                answer.status == 200
+            else { continue }
+            let counters = ServiceCounters(String(decoding: answer.body, as: UTF8.self))
+            state.withLock { $0.counters[running.life] = counters }
+        }
     }
 
     private func noteEarlyEnd(of running: Running, _ exit: ChildProcess.Exit) {

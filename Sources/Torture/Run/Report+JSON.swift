@@ -85,7 +85,7 @@ extension Report {
         json.integer(Int64((tally.bootTimes.max() ?? .zero).milliseconds))
         json.key("counters")
         json.beginArray()
-        for (name, value) in tally.counters.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in tally.counters.values.sorted(by: { $0.key < $1.key }) {
             json.beginObject()
             json.key("name")
             json.string(name)

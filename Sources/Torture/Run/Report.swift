@@ -97,7 +97,9 @@ extension Report {
         if let longestOverlapGap { lines.append(("longest gap in a deploy", Self.seconds(longestOverlapGap))) }
         if let newestTXID { lines.append(("transactions", "\(newestTXID)")) }
         if let restoreTime { lines.append(("restore", Self.seconds(restoreTime))) }
-        for (name, value) in tally.counters.sorted(by: { $0.key < $1.key }) { lines.append((name, "\(Int(value))")) }
+        for (name, value) in tally.counters.values.sorted(by: { $0.key < $1.key }) {
+            lines.append((name, "\(Int(value))"))
+        }
         lines.append(("seed", "\(seed)"))
         return lines
     }

@@ -17,5 +17,5 @@ package struct Tally: Sendable {
     /// Ends that nobody asked for.
     package var problems: [String] = []
     /// Sums of the processes' own counters, as far as they were read before the end.
-    package var counters: [String: Double] = [:]
+    package var counters = ServiceCounters()
 }

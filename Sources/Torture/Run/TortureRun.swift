@@ -72,20 +72,21 @@ package struct TortureRun: Sendable {
         let history = History(recorder.all, lives: fleet.lives)
         let isInterrupted = Task.isCancelled
         var final: (state: FinalState, verdicts: [Verdict], restoreTime: Duration?)?
+        var failure: Verdict?
         if !isInterrupted {
             tell("checking \(history.operations.count) operations")
             do throws(TortureError) { final = try await end(fleet, wire, board, folders[0]) } catch {
+                // What was acknowledged and cannot be read back is lost.
                 await fleet.endAll()
-                throw error
+                failure = Verdict(.agreement, count: 1, violations: ["\(error)"])
             }
         }
         var verdicts = Checker.check(History(history.operations, lives: fleet.lives), final?.state)
         verdicts.append(Verdict(.processes, count: fleet.tally.livesCount, violations: fleet.tally.problems))
-        let known = final?.verdicts ?? []
+        let known = final?.verdicts ?? [failure].compactMap(\.self)
         let others: [Verdict.Check] = [.agreement, .integrity, .gapless, .litestream]
-        verdicts += others.map { check in
-            known.first { $0.check == check } ?? Verdict(check, skipped: isInterrupted ? "interrupted" : "no replica")
-        }
+        let reason = isInterrupted ? "interrupted" : failure == nil ? "no replica" : "nothing to check"
+        verdicts += others.map { check in known.first { $0.check == check } ?? Verdict(check, skipped: reason) }
         if !usesKeys { verdicts = verdicts.map { Self.skipping($0, .retries, "the service has no Idempotency-Key") } }
         var report = Report(history, fleet.tally, verdicts, seed: options.seed, duration: length)
         report.wasInterrupted = isInterrupted

@@ -194,6 +194,7 @@ struct Wire: Sendable {
         case 404 where operation.serial == nil: operation.outcome = .acknowledged
         case 404: operation.outcome = .refused
         case 409: operation.outcome = .refused
+        case 503 where operation.serial == nil: operation.outcome = .refused
         case 503:
             let type = try? JSONDecoder().decode(Problem.self, from: Data(body)).type
             // Without its body nobody knows which of the two it is.
