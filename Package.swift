@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "Metrics", swiftSettings: wraps),
         .target(
             name: "Replication",
-            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "WAL"],
+            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "Threads", "WAL"],
             swiftSettings: pure
         ),
         .target(

@@ -24,7 +24,7 @@ struct TortureCommand {
         let chosen = seed ?? UInt64.random(in: 1...999_999_999)
         let name = "torture-\(chosen)-\(UInt32.random(in: 0 ... .max))"
         let folder = "\(FileManager.default.temporaryDirectory.path)/holdfast-\(name)"
-        guard let program = ProcessPath.own else { throw ServiceError("cannot tell which program this is") }
+        guard let program = OwnProcess.path else { throw ServiceError("cannot tell which program this is") }
         var options = TortureOptions(
             replica: try Self.replica(invocation, name: name, folder: folder, environment),
             program: program,
