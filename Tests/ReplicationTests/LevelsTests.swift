@@ -399,13 +399,21 @@ private protocol InterceptedStore: ObjectStore {
 extension InterceptedStore {
     var name: String { inner.name }
 
-    func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
+    func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         try await before(.create, key)
-        return try await inner.createIfAbsent(key, bytes)
+        return try await inner.createIfAbsent(key, bytes, timestamp: timestamp)
     }
-    func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+    func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         try await before(.put, key)
-        return try await inner.put(key, from: source)
+        return try await inner.put(key, from: source, timestamp: timestamp)
     }
     func get(_ key: String, range: ObjectRange?, ifMatch: String?) async throws(ObjectStoreError) -> StoredObject {
         try await before(.get, key)

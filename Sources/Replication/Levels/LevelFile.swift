@@ -33,7 +33,7 @@ package struct LevelFile: Equatable, Sendable {
             minTXID: file.minTXID,
             maxTXID: file.maxTXID,
             size: file.object.size,
-            uploadedMilliseconds: file.object.timeMilliseconds
+            uploadedMilliseconds: file.object.receivedMilliseconds
         )
     }
 

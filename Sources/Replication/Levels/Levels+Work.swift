@@ -26,9 +26,7 @@ extension Levels {
         guard !isHopeless else { throw .gap }
         let found: [ObjectInfo]
         do throws(ObjectStoreError) { found = try await store.listAll(layout.prefix) } catch { throw LevelError(error) }
-        let objects = found.filter { layout.parse($0.key) != nil }.map {
-            ReplicaObject(key: $0.key, size: $0.size, timeMilliseconds: $0.lastModified?.unixMilliseconds ?? 0)
-        }
+        let objects = found.filter { layout.parse($0.key) != nil }.map { ReplicaObject($0) }
         machine.withLock { $0.adopt(LevelState(ReplicaListing(objects))) }
     }
 
@@ -88,7 +86,9 @@ extension Levels {
         let merge = MergeStream(inputs, in: store, end: facts.end, parallelism: limits.parallelism)
         let target = layout.key(level: level, min: first.minTXID, max: last.maxTXID)
         let stored: Stored
-        do throws(LevelError) { stored = try await upload(target, merge, first.minTXID, last.maxTXID) } catch {
+        do throws(LevelError) {
+            stored = try await upload(target, merge, first.minTXID, last.maxTXID, facts.timestampMilliseconds)
+        } catch {
             await merge.cancel()
             throw error
         }
@@ -129,7 +129,13 @@ extension Levels {
         guard let snapshot = taken else { throw .snapshot(SnapshotUnavailable()) }
         let header = snapshot.header
         let key = layout.key(level: ReplicaLayout.snapshotLevel, min: header.minTXID, max: header.maxTXID)
-        let stored = try await upload(key, snapshot.source, header.minTXID, header.maxTXID)
+        let stored = try await upload(
+            key,
+            snapshot.source,
+            header.minTXID,
+            header.maxTXID,
+            header.timestampMilliseconds
+        )
         let file = LevelFile(
             minTXID: header.minTXID,
             maxTXID: header.maxTXID,
@@ -159,16 +165,20 @@ extension Levels {
         _ key: String,
         _ source: any ByteSource,
         _ minTXID: TXID,
-        _ maxTXID: TXID
+        _ maxTXID: TXID,
+        _ timestampMilliseconds: Int64
     ) async throws(LevelError) -> Stored {
+        let timestamp = StoreTime(unixMilliseconds: timestampMilliseconds)
         let start = try await read(source, limits.createBytesMax)
         let (size, storeTime): (Int, StoreTime?)
         if start.count < limits.createBytesMax {
-            (size, storeTime) = try await create(key, start, minTXID, maxTXID)
+            (size, storeTime) = try await create(key, start, minTXID, maxTXID, timestamp)
         } else {
             // Without a condition: whoever is there first has put the same bytes.
             let whole = CountedSource(start, source)
-            do throws(ObjectStoreError) { storeTime = try await store.put(key, from: whole).storeTime } catch {
+            do throws(ObjectStoreError) {
+                storeTime = try await store.put(key, from: whole, timestamp: timestamp).storeTime
+            } catch {
                 throw await whole.failure ?? LevelError(error)
             }
             size = await whole.count
@@ -192,10 +202,11 @@ extension Levels {
         _ key: String,
         _ bytes: [UInt8],
         _ minTXID: TXID,
-        _ maxTXID: TXID
+        _ maxTXID: TXID,
+        _ timestamp: StoreTime
     ) async throws(LevelError) -> (size: Int, storeTime: StoreTime?) {
         do throws(ObjectStoreError) {
-            return (bytes.count, try await store.createIfAbsent(key, bytes).storeTime)
+            return (bytes.count, try await store.createIfAbsent(key, bytes, timestamp: timestamp).storeTime)
         } catch {
             guard error.kind == .exists else { throw LevelError(error) }
             // Another instance's, or our own that seemed to fail. Files will be removed because of it.
