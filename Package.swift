@@ -130,7 +130,7 @@ let package = Package(
             name: "ReplicationTests",
             dependencies: [
                 "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
-                "StoreTestSupport", "WAL",
+                "StoreTestSupport", "TestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
             swiftSettings: wraps

@@ -88,7 +88,7 @@ import Testing
     @Test func `a steady writer makes one request for a transaction, and looks after the rest once in a while`()
         async throws
     {
-        try await withBench { bench in
+        try await withBench { bench async throws in
             let log = bench.log(checkInterval: .seconds(300))
             #expect(try await log.append(1) == .committed(txid(1)))
             #expect(bench.faults.takeCalls() == ["list ltx/", "create \(LogBench.key(1))"])
