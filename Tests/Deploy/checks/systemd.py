@@ -42,6 +42,7 @@ def rules(unit: str) -> list[str]:
             "StateDirectory=holdfast",
             "Restart=on-failure",
             "SystemCallErrorNumber=EPERM",
+            "MemoryDenyWriteExecute=yes",
         )
         if line not in lines
     ]
