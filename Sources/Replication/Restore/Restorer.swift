@@ -165,6 +165,7 @@ package struct Restorer: Sendable {
         do throws(RestoreError) {
             var database = DatabaseFile(file, queue)
             try await write(plan, to: &database, place, progress)
+            try await database.finish()
             progress.check()
             // The disk works while SQLite reads from memory what was just written.
             async let synced: Void = database.sync()
