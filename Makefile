@@ -6,10 +6,14 @@ export SWIFT_BACKTRACE := interactive=no
 
 BUILD_PACKAGES := libcurl4-openssl-dev liblz4-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config
 STORE_PACKAGES := openssl radosgw ceph-common ceph-mgr ceph-mon ceph-osd
-TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium
+TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium systemd
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
+SCRIPTS := $(wildcard deploy/*/*.sh) Tests/Deploy/fetch-promtool Tests/Interop/fetch-litestream .ci/run
+# docker or podman, whichever is there.
+ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
+IMAGE ?= holdfast
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +31,15 @@ test: .venv/ready ## run every test
 	@$(call install,$(TEST_PACKAGES))
 	swift build --product api
 	STORE_PEERS=required swift test
-	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop
+	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop Tests/Deploy
 
-lint: ## check the form of the sources
+lint: .venv/ready ## check the form of the sources
 	swift format lint --strict -r -p $(SOURCES)
 	@# The whole of Foundation brings 44 MB of ICU into the binary; FoundationEssentials has what is needed.
 	@! grep -rnE '^((package|internal|public) )?import Foundation$$' Sources
+	.venv/bin/yamllint -s deploy .yamllint
+	.venv/bin/hadolint deploy/Dockerfile
+	.venv/bin/shellcheck $(SCRIPTS)
 
 format: ## bring the sources into form
 	swift format -i -r -p $(SOURCES)
@@ -40,6 +47,13 @@ format: ## bring the sources into form
 bench: build ## measure against a Go peer, in pairs
 	@$(call install,$(BENCH_PACKAGES))
 	python3 Tests/Bench/bench.py
+
+torture: build ## ten minutes of kills, freezes and faults against a folder, or REPLICA=s3://bucket/path
+	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
+
+image: ## build the container image: holdfast
+	$(ENGINE) build $(IMAGE_FLAGS) -f deploy/Dockerfile -t $(IMAGE) \
+	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
@@ -55,7 +69,7 @@ coverage: ## run the Swift tests and show what they reach
 clean: ## remove what was built; data/ stays
 	rm -rf .build .venv
 
-.venv/ready: Tests/requirements.txt Tests/requirements-stores.txt
+.venv/ready: Tests/requirements.txt Tests/requirements-stores.txt Tests/requirements-deploy.txt
 	@$(call install,python3 python3-venv)
 	python3 -m venv .venv
 	.venv/bin/pip install -q --disable-pip-version-check $(addprefix -r ,$^)
@@ -73,4 +87,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build test lint format bench fuzz coverage clean
+.PHONY: help run build image test lint format bench fuzz coverage clean

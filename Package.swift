@@ -22,8 +22,9 @@ let package = Package(
         .executableTarget(
             name: "api",
             dependencies: [
-                "APIRoutes", "App", "CLI", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX", "LitestreamConfiguration",
-                "Logging", "ObjectStore", "Pages", "Replication", "SQLite", "Schema", "Threads",
+                "APIRoutes", "App", "CLI", "Faults", "HTTP", "HTTPClient", "HTTPServer", "JSON", "LTX",
+                "LitestreamConfiguration", "Logging", "ObjectStore", "Pages", "Processes", "Replication", "SQLite",
+                "Schema", "Threads", "Torture",
             ],
             swiftSettings: pure
         ),
@@ -37,7 +38,7 @@ let package = Package(
         ),
         .target(
             name: "APIRoutes",
-            dependencies: ["Domain", "HTTP", "JSON", "Logging", "Pages"],
+            dependencies: ["Crypto", "Domain", "HTTP", "JSON", "Logging", "Metrics", "Pages"],
             swiftSettings: pure
         ),
         .target(name: "Pages", dependencies: ["CPages"], swiftSettings: wraps),
@@ -50,9 +51,10 @@ let package = Package(
         .target(name: "HTTP", swiftSettings: pure),
         .target(name: "HTTPServer", dependencies: ["CLinux", "HTTP", "Threads"], swiftSettings: wraps),
         .target(name: "JSON", swiftSettings: pure),
+        .target(name: "Metrics", swiftSettings: wraps),
         .target(
             name: "Replication",
-            dependencies: ["Files", "LTX", "LZ4", "ObjectStore", "SQLite", "WAL"],
+            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "WAL"],
             swiftSettings: pure
         ),
         .target(
@@ -61,16 +63,25 @@ let package = Package(
             swiftSettings: pure
         ),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: wraps),
-        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient"], swiftSettings: pure),
+        .target(name: "ObjectStore", dependencies: ["Crypto", "Files", "HTTPClient", "Metrics"], swiftSettings: pure),
         .target(name: "HTTPClient", dependencies: ["CCurl", "Threads"], swiftSettings: wraps),
         .target(name: "Crypto", dependencies: ["COpenSSL"], swiftSettings: wraps),
         .target(name: "Files", dependencies: ["CLinux"], swiftSettings: wraps),
+        .target(name: "Faults", dependencies: ["LTX", "ObjectStore"], swiftSettings: pure),
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
         .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
+        .target(name: "Processes", dependencies: ["CLinux", "Threads"], swiftSettings: wraps),
+        .target(
+            name: "Torture",
+            dependencies: [
+                "Faults", "HTTPClient", "JSON", "LTX", "ObjectStore", "Processes", "Replication", "SQLite", "Threads",
+            ],
+            swiftSettings: pure
+        ),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: wraps),
 
         // C, through module maps.
@@ -84,7 +95,7 @@ let package = Package(
         // Tests.
         .testTarget(
             name: "APIRoutesTests",
-            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Pages"],
+            dependencies: ["APIRoutes", "Domain", "HTTP", "Logging", "Metrics", "Pages"],
             swiftSettings: wraps
         ),
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: wraps),
@@ -118,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "ReplicationTests",
             dependencies: [
-                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication",
+                "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
                 "StoreTestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
@@ -138,15 +149,26 @@ let package = Package(
         ),
         .testTarget(
             name: "ObjectStoreTests",
-            dependencies: ["Crypto", "Files", "HTTPClient", "ObjectStore", "StoreTestSupport"],
+            dependencies: ["Crypto", "Files", "HTTPClient", "Metrics", "ObjectStore", "StoreTestSupport"],
             swiftSettings: wraps
         ),
         .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: wraps),
         .testTarget(name: "SchemaTests", dependencies: ["SQLite", "Schema", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport", "Threads"], swiftSettings: wraps),
+        .testTarget(
+            name: "FaultsTests",
+            dependencies: ["Faults", "LTX", "ObjectStore", "StoreTestSupport"],
+            swiftSettings: wraps
+        ),
+        .testTarget(
+            name: "TortureTests",
+            dependencies: ["Faults", "LTX", "Processes", "SQLite", "TestSupport", "Torture"],
+            swiftSettings: wraps
+        ),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Domain", "SQLite", "Schema", "Storage", "TestSupport"],

@@ -1,10 +1,17 @@
 package import Domain
 package import HTTP
 package import Logging
+package import Metrics
 
 /// The service's HTTP side: finds the route, answers errors, and logs one line for each request.
 package struct API: Handler {
+    /// How long a read waits for the state that it asks for: shorter than a client's usual patience.
+    private static let freshnessPatience = Duration.seconds(5)
+
     private let router: Router<Route>
+    private let unrouted: RequestSeconds
+    private let refused: Family<Int, Counter>
+    private let freshness: any ReadFreshness
     private let logger: Logger
     private let requestIDs: RequestIDs
 
@@ -13,14 +20,25 @@ package struct API: Handler {
         users: any UserRepository,
         pastes: any PasteRepository,
         readiness: @escaping @Sendable () -> Readiness,
+        freshness: any ReadFreshness = LocalFreshness(),
+        metrics: Registry,
         logger: Logger
     ) {
-        var router = Router<Route>()
-        TaskHandlers(todos: todos).add(to: &router)
-        UserHandlers(users: users).add(to: &router)
-        SystemHandlers(readiness: readiness).add(to: &router)
-        PasteHandlers(pastes: pastes).add(to: &router)
-        self.router = router
+        var routes = RouteTable(metrics)
+        TaskHandlers(todos: todos).add(to: &routes)
+        UserHandlers(users: users).add(to: &routes)
+        SystemHandlers(readiness: readiness, metrics: metrics).add(to: &routes)
+        PasteHandlers(pastes: pastes).add(to: &routes)
+        router = routes.router
+        unrouted = RequestSeconds("", metrics)
+        refused = Family { status in
+            metrics.counter(
+                "http_server_refused_total",
+                "What was turned away before any route: bytes that are no request, or one too many.",
+                [Label("status", String(status))]
+            )
+        }
+        self.freshness = freshness
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         requestIDs = RequestIDs(using: &generator)
@@ -37,11 +55,14 @@ package struct API: Handler {
     package func respond(to request: Request, context: RequestContext) async -> Response {
         let requestID = requestIDs.id(for: request.headers)
         var level = LogLevel.info
+        var seconds = unrouted
         var response: Response
         switch router.match(request.method, request.path) {
         case .found(let route, let parameters):
             level = route.logLevel
+            if let measured = route.seconds { seconds = measured }
             do {
+                if route.readsData { try await reachFreshness(for: request) }
                 response = try await route.respond(RoutedRequest(request: request, parameters: parameters))
             } catch {
                 response = answer(error, requestID)
@@ -52,7 +73,9 @@ package struct API: Handler {
         case .notFound: response = Problem(RoutedRequest.notFound(request)).response(requestID: requestID)
         }
         complete(&response, requestID)
-        log(level, request, response, requestID, context)
+        let duration = ContinuousClock.now - context.receivedAt
+        seconds.observe(request.method, response.status, duration)
+        log(level, request, response, requestID, context, duration)
         return response
     }
 
@@ -60,6 +83,7 @@ package struct API: Handler {
         let requestID = requestIDs.id(for: nil)
         var response = Problem(refusal).response(requestID: requestID)
         complete(&response, requestID)
+        refused[refusal.status.code].add()
         logger.log(.warning, "request refused") { fields in
             fields.add("status", Int64(refusal.status.code))
             fields.add("reason", refusal.detail)
@@ -67,6 +91,19 @@ package struct API: Handler {
             fields.add("request_id", requestID)
         }
         return response
+    }
+
+    /// Waits until what is read is as new as the client, or the operator, wants it.
+    private func reachFreshness(for request: Request) async throws {
+        let text = request.headers.first("x-min-txid")
+        guard text != nil || freshness.boundsStaleness else { return }
+        let receipt = try text.map { text in
+            guard let receipt = Receipt(text) else {
+                throw AppError.malformed("X-Min-TXID must be what X-Replicated-TXID said: 16 lower-case hex digits.")
+            }
+            return receipt
+        }
+        try await freshness.reach(receipt, within: Self.freshnessPatience)
     }
 
     private func complete(_ response: inout Response, _ requestID: String) {
@@ -89,6 +126,8 @@ package struct API: Handler {
 
     private func answer(_ error: any Error, _ requestID: String) -> Response {
         switch error {
+        case let repetition as Repetition:
+            do { return try Response(repetition) } catch { return answer(error, requestID) }
         case let error as AppError:
             if let cause = error.cause { report(cause, requestID) }
             return Problem(error).response(requestID: requestID)
@@ -112,7 +151,8 @@ package struct API: Handler {
         _ request: Request,
         _ response: Response,
         _ requestID: String,
-        _ context: RequestContext
+        _ context: RequestContext,
+        _ duration: Duration
     ) {
         let level = response.status.code >= 500 ? max(level, .warning) : level
         logger.log(level, "request") { fields in
@@ -120,7 +160,7 @@ package struct API: Handler {
             fields.add("path", request.path)
             fields.add("status", Int64(response.status.code))
             fields.add("bytes", Int64(response.body.count))
-            let (seconds, attoseconds) = (ContinuousClock.now - context.receivedAt).components
+            let (seconds, attoseconds) = duration.components
             fields.add("duration_ms", nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
             fields.add("remote", context.peer.description)
             fields.add("request_id", requestID)

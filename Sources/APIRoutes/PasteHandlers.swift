@@ -11,22 +11,23 @@ struct PasteHandlers: Sendable {
     /// With 218 million million ids, one that is taken is rare, and two in a row are a fault elsewhere.
     private static let attemptsMax = 3
 
-    func add(to router: inout Router<Route>) {
-        router.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
-        router.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
-        router.add(.get, "/{id}", Route(respond: show))
+    func add(to routes: inout RouteTable) {
+        routes.add(.put, "/", Route(bodyBytesMax: Paste.bytesMax, respond: upload))
+        routes.add(.post, "/", Route(bodyBytesMax: Self.formBytesMax, respond: uploadForm))
+        routes.add(.get, "/{id}", Route(readsData: true, respond: show))
     }
 
     @Sendable private func upload(_ routed: RoutedRequest) async throws -> Response {
-        let id = try await create(routed.request.body)
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("id")
-        json.string(id)
-        json.endObject()
-        var response = Response.json(.ok, json)
-        response.add("Location", "/\(id)")
-        return response
+        try await create(routed, routed.request.body) { id in
+            var json = JSONWriter()
+            json.beginObject()
+            json.key("id")
+            json.string(id)
+            json.endObject()
+            var response = Response.json(.ok, json)
+            response.add("Location", "/\(id)")
+            return response
+        }
     }
 
     @Sendable private func uploadForm(_ routed: RoutedRequest) async throws -> Response {
@@ -45,14 +46,12 @@ struct PasteHandlers: Sendable {
             throw AppError.malformed("No part of the form has any text in it.")
         }
         guard contents.count <= Paste.bytesMax else { throw Refusal.bodyTooLarge(bytesMax: Paste.bytesMax) }
-        let path = "/\(try await create(Array(contents)))"
-        var response = Response(
-            .ok,
-            type: "text/plain; charset=utf-8",
-            body: Array("\(origin(request.headers))\(path)\n".utf8)
-        )
-        response.add("Location", path)
-        return response
+        let origin = origin(request.headers)
+        return try await create(routed, Array(contents)) { id in
+            var response = Response(.ok, type: "text/plain; charset=utf-8", body: Array("\(origin)/\(id)\n".utf8))
+            response.add("Location", "/\(id)")
+            return response
+        }
     }
 
     @Sendable private func show(_ routed: RoutedRequest) async throws -> Response {
@@ -61,12 +60,21 @@ struct PasteHandlers: Sendable {
         return Response(.ok, type: "text/plain; charset=utf-8", body: paste.contents)
     }
 
-    private func create(_ contents: [UInt8]) async throws -> String {
+    private func create(
+        _ routed: RoutedRequest,
+        _ contents: [UInt8],
+        answer: @escaping @Sendable (_ id: String) -> Response
+    ) async throws -> Response {
         guard !isBlank(contents[...]) else { throw AppError.malformed("The paste is empty.") }
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<Self.attemptsMax {
             let id = Paste.newID(using: &generator)
-            if try await pastes.create(Paste(id: id, contents: contents)) { return id }
+            let once = try routed.once(content: contents) { (isNew: Bool) in isNew ? answer(id) : nil }
+            let written = try await pastes.create(Paste(id: id, contents: contents), once: once)
+            guard written.value else { continue }
+            var response = answer(id)
+            response.add(written.receipt)
+            return response
         }
         throw AppError.unavailable("No free id was found. Nothing was stored.")
     }

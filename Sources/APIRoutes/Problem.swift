@@ -49,6 +49,8 @@ extension Problem {
             case .malformed: .malformedRequest
             case .notFound: .notFound
             case .invalid: .invalid
+            case .keyReused: .idempotencyKeyReused
+            case .notReplicated: .notYetReplicated
             case .unavailable: .unavailable
             case .outcomeUnknown: .outcomeUnknown
             }

@@ -12,11 +12,13 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case uriTooLong = "uri-too-long"
     case expectationFailed = "expectation-failed"
     case invalid
+    case idempotencyKeyReused = "idempotency-key-reused"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal"
     case notImplemented = "not-implemented"
     case unavailable
     case outcomeUnknown = "outcome-unknown"
+    case notYetReplicated = "not-yet-replicated"
     case httpVersion = "http-version"
 
     package var status: Status {
@@ -28,11 +30,11 @@ package enum ProblemType: String, Sendable, CaseIterable {
         case .tooLarge: .contentTooLarge
         case .uriTooLong: .uriTooLong
         case .expectationFailed: .expectationFailed
-        case .invalid: .unprocessable
+        case .invalid, .idempotencyKeyReused: .unprocessable
         case .headersTooLarge: .headersTooLarge
         case .internalError: .internalError
         case .notImplemented: .notImplemented
-        case .unavailable, .outcomeUnknown: .unavailable
+        case .unavailable, .outcomeUnknown, .notYetReplicated: .unavailable
         case .httpVersion: .versionNotSupported
         }
     }
@@ -47,11 +49,13 @@ package enum ProblemType: String, Sendable, CaseIterable {
         case .uriTooLong: "URI too long"
         case .expectationFailed: "Expectation failed"
         case .invalid: "Invalid body"
+        case .idempotencyKeyReused: "Idempotency key reused"
         case .headersTooLarge: "Header too large"
         case .internalError: "Internal error"
         case .notImplemented: "Not implemented"
         case .unavailable: "Unavailable"
         case .outcomeUnknown: "Outcome unknown"
+        case .notYetReplicated: "Not yet replicated"
         case .httpVersion: "HTTP version not supported"
         }
     }
@@ -59,7 +63,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     /// When a retry may help, and after how many seconds.
     var retryAfterSeconds: Int? {
         switch self {
-        case .unavailable: 1
+        case .unavailable, .notYetReplicated: 1
         case .outcomeUnknown: 5
         default: nil
         }

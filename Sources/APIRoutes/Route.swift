@@ -25,11 +25,9 @@ struct Route: Sendable {
     var bodyBytesMax = Self.bodyBytesMax
     /// Health checks come every few seconds for ever.
     var logLevel = LogLevel.info
+    /// Whether it shows what is stored, so that a client may say how new that has to be.
+    var readsData = false
+    /// Set by the ``RouteTable``.
+    var seconds: RequestSeconds?
     let respond: @Sendable (RoutedRequest) async throws -> Response
-}
-
-extension Router<Route> {
-    mutating func get(_ pattern: String, _ respond: @escaping @Sendable (RoutedRequest) async throws -> Response) {
-        add(.get, pattern, Route(respond: respond))
-    }
 }

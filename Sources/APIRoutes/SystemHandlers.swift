@@ -2,6 +2,7 @@ import Domain
 import HTTP
 import JSON
 import Logging
+import Metrics
 
 /// Whether the service can do its work.
 package enum Readiness: Sendable {
@@ -14,17 +15,23 @@ package enum Readiness: Sendable {
 /// Health, pages and the API's own description.
 struct SystemHandlers: Sendable {
     let readiness: @Sendable () -> Readiness
+    let metrics: Registry
 
-    func add(to router: inout Router<Route>) {
+    func add(to routes: inout RouteTable) {
         for path in ["/health", "/healthz"] {
-            router.add(.get, path, Route(logLevel: .debug) { _ in Self.alive })
+            routes.add(.get, path, Route(logLevel: .debug) { _ in Self.alive })
         }
-        router.add(.get, "/readyz", Route(logLevel: .debug) { _ in try ready() })
-        for (path, file) in StaticFile.all { router.get(path) { _ in file.response } }
+        routes.add(.get, "/readyz", Route(logLevel: .debug) { _ in try ready() })
+        routes.add(.get, "/metrics", Route(logLevel: .debug) { _ in scrape() })
+        for (path, file) in StaticFile.all { routes.get(path) { _ in file.response } }
     }
 
     private static var alive: Response {
         Response(.ok, type: "application/json", body: Array(#"{"status": "ok"}"#.utf8))
+    }
+
+    private func scrape() -> Response {
+        Response(.ok, type: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text())
     }
 
     private func ready() throws -> Response {

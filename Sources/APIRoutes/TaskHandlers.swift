@@ -11,13 +11,13 @@ struct TaskHandlers: Sendable {
         let status: Field<String>
     }
 
-    func add(to router: inout Router<Route>) {
-        router.add(.get, "/tasks", Route(respond: list))
-        router.add(.post, "/tasks", Route(respond: create))
-        router.add(.get, "/tasks/{id}", Route(respond: show))
-        router.add(.put, "/tasks/{id}", Route { try await update($0, isWhole: true) })
-        router.add(.patch, "/tasks/{id}", Route { try await update($0, isWhole: false) })
-        router.add(.delete, "/tasks/{id}", Route(respond: delete))
+    func add(to routes: inout RouteTable) {
+        routes.add(.get, "/tasks", Route(readsData: true, respond: list))
+        routes.add(.post, "/tasks", Route(respond: create))
+        routes.add(.get, "/tasks/{id}", Route(readsData: true, respond: show))
+        routes.add(.put, "/tasks/{id}", Route { try await update($0, isWhole: true) })
+        routes.add(.patch, "/tasks/{id}", Route { try await update($0, isWhole: false) })
+        routes.add(.delete, "/tasks/{id}", Route(respond: delete))
     }
 
     @Sendable private func list(_ routed: RoutedRequest) async throws -> Response {
@@ -58,7 +58,14 @@ struct TaskHandlers: Sendable {
         var validator = Validator()
         let title = validator.text(body.title, "title", lengthMax: Todo.titleLengthMax, isRequired: true)
         try validator.finish()
-        let id = try await todos.create(title: title ?? "")
+        let once = try routed.once(answer: Self.created)
+        let written = try await todos.create(title: title ?? "", once: once)
+        var response = Self.created(written.value)
+        response.add(written.receipt)
+        return response
+    }
+
+    @Sendable private static func created(_ id: Int64) -> Response {
         var json = JSONWriter()
         json.beginObject()
         json.key("id")
@@ -83,13 +90,18 @@ struct TaskHandlers: Sendable {
             status: validator.status(body.status, "status", isRequired: isWhole)
         )
         try validator.finish()
-        guard let todo = try await todos.update(id, change) else { throw routed.notFound() }
-        return answer(todo)
+        return try answer(routed, try await todos.update(id, change))
     }
 
     @Sendable private func delete(_ routed: RoutedRequest) async throws -> Response {
-        guard let todo = try await todos.delete(try routed.id()) else { throw routed.notFound() }
-        return answer(todo)
+        try answer(routed, try await todos.delete(try routed.id()))
+    }
+
+    private func answer(_ routed: RoutedRequest, _ written: Written<Todo?>) throws -> Response {
+        guard let todo = written.value else { throw routed.notFound() }
+        var response = answer(todo)
+        response.add(written.receipt)
+        return response
     }
 
     private func answer(_ todo: Todo) -> Response {

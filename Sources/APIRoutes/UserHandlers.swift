@@ -11,13 +11,13 @@ struct UserHandlers: Sendable {
         let last_name: Field<String>  // swift-format-ignore: AlwaysUseLowerCamelCase
     }
 
-    func add(to router: inout Router<Route>) {
-        router.add(.get, "/users", Route(respond: list))
-        router.add(.post, "/users", Route(respond: create))
-        router.add(.get, "/users/{id}", Route(respond: show))
-        router.add(.put, "/users/{id}", Route(respond: update))
-        router.add(.patch, "/users/{id}", Route(respond: update))
-        router.add(.delete, "/users/{id}", Route(respond: delete))
+    func add(to routes: inout RouteTable) {
+        routes.add(.get, "/users", Route(readsData: true, respond: list))
+        routes.add(.post, "/users", Route(respond: create))
+        routes.add(.get, "/users/{id}", Route(readsData: true, respond: show))
+        routes.add(.put, "/users/{id}", Route(respond: update))
+        routes.add(.patch, "/users/{id}", Route(respond: update))
+        routes.add(.delete, "/users/{id}", Route(respond: delete))
     }
 
     @Sendable private func list(_ routed: RoutedRequest) async throws -> Response {
@@ -37,7 +37,14 @@ struct UserHandlers: Sendable {
 
     @Sendable private func create(_ routed: RoutedRequest) async throws -> Response {
         let (firstName, lastName) = try names(routed.request, isNew: true)
-        let user = try await users.create(firstName: firstName ?? "", lastName: lastName ?? nil)
+        let once = try routed.once(answer: Self.created)
+        let written = try await users.create(firstName: firstName ?? "", lastName: lastName ?? nil, once: once)
+        var response = Self.created(written.value)
+        response.add(written.receipt)
+        return response
+    }
+
+    @Sendable private static func created(_ user: User) -> Response {
         var response = answer(.created, user)
         response.add("Location", "/users/\(user.id)")
         return response
@@ -45,21 +52,17 @@ struct UserHandlers: Sendable {
 
     @Sendable private func show(_ routed: RoutedRequest) async throws -> Response {
         guard let user = try users.find(try routed.id()) else { throw routed.notFound() }
-        return answer(.ok, user)
+        return Self.answer(.ok, user)
     }
 
     @Sendable private func update(_ routed: RoutedRequest) async throws -> Response {
         let id = try routed.id()
         let (firstName, lastName) = try names(routed.request, isNew: false)
-        guard let user = try await users.update(id, UserChange(firstName: firstName, lastName: lastName)) else {
-            throw routed.notFound()
-        }
-        return answer(.ok, user)
+        return try answer(routed, try await users.update(id, UserChange(firstName: firstName, lastName: lastName)))
     }
 
     @Sendable private func delete(_ routed: RoutedRequest) async throws -> Response {
-        guard let user = try await users.delete(try routed.id()) else { throw routed.notFound() }
-        return answer(.ok, user)
+        try answer(routed, try await users.delete(try routed.id()))
     }
 
     /// - Returns: A last name that is nil was not there; one that is there and nil was null.
@@ -78,7 +81,14 @@ struct UserHandlers: Sendable {
         return (first, last)
     }
 
-    private func answer(_ status: Status, _ user: User) -> Response {
+    private func answer(_ routed: RoutedRequest, _ written: Written<User?>) throws -> Response {
+        guard let user = written.value else { throw routed.notFound() }
+        var response = Self.answer(.ok, user)
+        response.add(written.receipt)
+        return response
+    }
+
+    private static func answer(_ status: Status, _ user: User) -> Response {
         var json = JSONWriter()
         json.user(user)
         return .json(status, json)

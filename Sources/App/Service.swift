@@ -4,6 +4,7 @@ import Domain
 import FoundationEssentials
 import HTTPServer
 package import Logging
+import Metrics
 import SQLite
 import Schema
 import Storage
@@ -33,7 +34,9 @@ package final class Service: Sendable {
         if let seeds { try Self.seed(Seeder(connection, gate: LocalGate(), files: seeds), logger) }
         let newest = try Self.newestMigration(migrator, logger)
 
+        let metrics = ServiceMetrics(Registry())
         var databaseConfiguration = Database.Configuration()
+        databaseConfiguration.didRunBatch = metrics.didRunBatch
         databaseConfiguration.writeTimeout = configuration.writeTimeout
         databaseConfiguration.report = { failure in
             logger.log(.error, "database trouble") { $0.add("error", failure) }
@@ -43,12 +46,14 @@ package final class Service: Sendable {
         } catch {
             throw ServiceError(opening: file.path, error)
         }
+        metrics.watch(database, at: file.path)
         let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
         let api = API(
             todos: SQLiteTodoRepository(database, now: now),
             users: SQLiteUserRepository(database, now: now),
             pastes: SQLitePasteRepository(database, now: now),
             readiness: { [database] in Self.readiness(database, newest: newest) },
+            metrics: metrics.registry,
             logger: logger
         )
         signals.hold()
@@ -58,6 +63,7 @@ package final class Service: Sendable {
             database.close()
             throw error
         }
+        metrics.watch(server)
         port = server.port
         logger.log(.info, "listening") { fields in
             fields.add("host", configuration.server.host)

@@ -13,6 +13,10 @@ package struct ServiceConfiguration: Sendable {
     package var writeTimeout = Duration.seconds(10)
     /// From the signal to the end of the process.
     package var shutdownTimeout = Duration.seconds(5)
+    /// How old a state may be that a read sees; nil leaves that to the reads themselves.
+    ///
+    /// Without a replica there is only one state, which is never old.
+    package var maxStaleness: Duration?
     package var logLevel = LogLevel.info
     package var logFormat = LogFormat.json
 

@@ -6,6 +6,10 @@ package struct AppError: Error, Sendable, Equatable {
         /// It is understood, and breaks a rule.
         case invalid
         case notFound
+        /// The key of an earlier request came with another one.
+        case keyReused
+        /// The state that was asked for is not here yet; nothing was read.
+        case notReplicated
         /// It was not done; the same request may succeed shortly.
         case unavailable
         /// It may have been done, or still be: look before trying again.
@@ -41,6 +45,10 @@ package struct AppError: Error, Sendable, Equatable {
     package static func notFound(_ detail: String) -> Self { Self(.notFound, detail) }
     package static func unavailable(_ detail: String, cause: String? = nil) -> Self {
         Self(.unavailable, detail, cause: cause)
+    }
+    package static func keyReused(_ detail: String) -> Self { Self(.keyReused, detail) }
+    package static func notReplicated(_ detail: String, cause: String? = nil) -> Self {
+        Self(.notReplicated, detail, cause: cause)
     }
     package static func outcomeUnknown(_ detail: String) -> Self { Self(.outcomeUnknown, detail) }
 

@@ -26,6 +26,7 @@ package struct Paste: Sendable, Equatable {
 /// Keeps pastes; errors as in ``TodoRepository``.
 package protocol PasteRepository: Sendable {
     /// - Returns: False if the id is taken.
-    func create(_ paste: Paste) async throws -> Bool
+    /// - Throws: A ``Repetition`` if `once` says that it was done before.
+    func create(_ paste: Paste, once: Once<Bool>?) async throws -> Written<Bool>
     func find(_ id: String) throws -> Paste?
 }

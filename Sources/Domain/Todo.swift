@@ -59,12 +59,13 @@ package typealias TodoVisitor = (
 /// ``AppError/Code/unavailable`` or ``AppError/Code/outcomeUnknown``.
 package protocol TodoRepository: Sendable {
     /// - Returns: The new task's id.
-    func create(title: String) async throws -> Int64
+    /// - Throws: A ``Repetition`` if `once` says that it was done before.
+    func create(title: String, once: Once<Int64>?) async throws -> Written<Int64>
     func find(_ id: Int64) throws -> Todo?
     /// Shows the tasks of a page one by one, and says whether there are more after them.
     func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool
     /// - Returns: The task as it is after the change; nil if there is none.
-    func update(_ id: Int64, _ change: TodoChange) async throws -> Todo?
+    func update(_ id: Int64, _ change: TodoChange) async throws -> Written<Todo?>
     /// - Returns: The task as it was; nil if there is none.
-    func delete(_ id: Int64) async throws -> Todo?
+    func delete(_ id: Int64) async throws -> Written<Todo?>
 }

@@ -30,10 +30,11 @@ package struct UserChange: Sendable, Equatable {
 
 /// Keeps users; errors as in ``TodoRepository``.
 package protocol UserRepository: Sendable {
-    func create(firstName: String, lastName: String?) async throws -> User
+    /// - Throws: A ``Repetition`` if `once` says that it was done before.
+    func create(firstName: String, lastName: String?, once: Once<User>?) async throws -> Written<User>
     func find(_ id: Int64) throws -> User?
     /// - Returns: Whether there are more after the page.
     func list(_ page: Page, _ visit: (User) -> Void) throws -> Bool
-    func update(_ id: Int64, _ change: UserChange) async throws -> User?
-    func delete(_ id: Int64) async throws -> User?
+    func update(_ id: Int64, _ change: UserChange) async throws -> Written<User?>
+    func delete(_ id: Int64) async throws -> Written<User?>
 }

@@ -10,6 +10,8 @@ package struct File: ~Copyable {
         package let size: Int
         package let inode: UInt64
         package let modifiedNanoseconds: Int64
+        /// When the file last changed in any way, its names included; unlike the other, nobody can choose it.
+        package let changedNanoseconds: Int64
         package let isFolder: Bool
     }
 
@@ -37,6 +39,7 @@ package struct File: ~Copyable {
             size: Int(status.st_size),
             inode: UInt64(status.st_ino),
             modifiedNanoseconds: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
+            changedNanoseconds: Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec),
             isFolder: status.st_mode & S_IFMT == S_IFDIR
         )
     }
@@ -55,6 +58,19 @@ package struct File: ~Copyable {
     /// The bytes at `offset`, fewer than `count` only at the end of the file.
     package func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         try readBytes(of: descriptor, path, at: offset, count: count)
+    }
+
+    /// `UTIME_OMIT`, a macro that Swift does not see: leaves that time as it is.
+    private static let unchangedTime = (1 << 30) - 2
+
+    /// Sets the time of the last change to the content, as others will see it.
+    package func setModified(unixMilliseconds: Int64) throws(FileError) {
+        let seconds = (unixMilliseconds - (unixMilliseconds % 1000 + 1000) % 1000) / 1000
+        let nanoseconds = Int(unixMilliseconds - seconds * 1000) * 1_000_000
+        let times = [
+            timespec(tv_sec: 0, tv_nsec: Self.unchangedTime), timespec(tv_sec: Int(seconds), tv_nsec: nanoseconds),
+        ]
+        guard futimens(descriptor, times) == 0 else { throw FileError("futimens", path) }
     }
 
     /// Everything written so far is on the disk when this returns.

@@ -12,6 +12,13 @@ package struct Response: Sendable {
         if let type { add("Content-Type", type.description) }
     }
 
+    /// An answer whose header lines are written already, as ``fields`` gives them.
+    package init(_ status: Status, fields: [UInt8], body: [UInt8]) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+    }
+
     /// Appends a header field.
     ///
     /// Control characters in the value are left out, so that no value can start a line of its own.

@@ -8,6 +8,12 @@ package struct Status: Sendable, Hashable {
         self.reason = reason
     }
 
+    /// The status of a code that an answer can be kept under; nil for all others.
+    package init?(code: Int) {
+        guard let known = [Self.ok, .created, .noContent].first(where: { $0.code == code }) else { return nil }
+        self = known
+    }
+
     package static let ok = Status(200, "OK")
     package static let created = Status(201, "Created")
     package static let noContent = Status(204, "No Content")

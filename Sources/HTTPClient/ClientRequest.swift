@@ -20,6 +20,8 @@ package struct ClientRequest: Sendable {
     package var verifiesTLS = true
     /// False for link-local services (credential endpoints), which a proxy can never reach.
     package var usesProxy = true
+    /// True to open a connection for this request alone, so that libcurl never sends it a second time.
+    package var isSentOnce = false
 
     package init(
         _ method: Method,

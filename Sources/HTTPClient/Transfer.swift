@@ -89,6 +89,7 @@ final class Transfer: @unchecked Sendable {
         set(CURLOPT_USERAGENT, "holdfast")
         set(CURLOPT_BUFFERSIZE, max(Self.bufferBytesMin, min(request.answerBytesMax, Self.bufferBytesMax)))
         if !request.usesProxy { set(CURLOPT_NOPROXY, "*") }
+        if request.isSentOnce { set(CURLOPT_FRESH_CONNECT, 1) }
         setMethod()
         setLimits()
         setTLS(bundle)

@@ -53,6 +53,11 @@ package final class Server: Sendable {
         )
     }
 
+    package var connectionCount: Int { load.connectionCount }
+
+    /// How many requests wait for something before they can be answered.
+    package var inFlightCount: Int { load.inFlightCount }
+
     /// Stops accepting, lets requests that have begun finish, and closes every connection.
     ///
     /// - Returns: How many connections had to be cut off because the time was up.

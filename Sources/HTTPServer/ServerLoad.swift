@@ -45,6 +45,8 @@ final class ServerLoad: Sendable {
         }
     }
 
+    var inFlightCount: Int { inFlight.load(ordering: .relaxed) }
+
     /// Whether another request may be given to a handler that might not answer at once.
     var hasRoomInFlight: Bool { inFlight.load(ordering: .relaxed) < inFlightMax }
 

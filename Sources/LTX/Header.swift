@@ -55,7 +55,9 @@ package struct Header: Equatable, Sendable {
     package var isSnapshot: Bool { minTXID.rawValue == 1 }
 
     /// The page that SQLite locks and never writes, so that no file ever holds it.
-    package var lockPage: UInt32 { Self.lockByteOffset / pageSize + 1 }
+    package var lockPage: UInt32 { Self.lockPage(pageSize: pageSize) }
+
+    package static func lockPage(pageSize: UInt32) -> UInt32 { lockByteOffset / pageSize + 1 }
 
     /// Reads the first 100 bytes of a file.
     package init(_ bytes: Span<UInt8>) throws(LTXError) {

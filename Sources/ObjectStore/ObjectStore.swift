@@ -11,14 +11,24 @@ package protocol ObjectStore: Sendable {
     ///
     /// **Only a return says that this call created the object.** `.exists` may mean an earlier, lost attempt of
     /// the caller's own, and `.ambiguous` that the object may exist now or later; after either, read the key back.
-    /// Nothing whose effect is unknown is ever sent a second time.
-    func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt
+    /// Nothing whose effect is unknown is ever sent a second time. `timestamp` is kept as in
+    /// ``put(_:from:timestamp:)``.
+    func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt
 
     /// Creates or replaces `key` with everything `source` gives, in memory that does not grow with it.
     ///
     /// A reader sees the old object or the whole new one. Tried again where the store did not answer, so the
-    /// same bytes may be put more than once.
-    func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt
+    /// same bytes may be put more than once. `timestamp` is the time that the content is of; it is kept beside the
+    /// object where Litestream looks for it: as user metadata, and as the modification time of a file.
+    func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt
 
     /// The object, or `range` of it, as far as it exists.
     ///
@@ -38,10 +48,22 @@ package protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
+        try await createIfAbsent(key, bytes, timestamp: nil)
+    }
+
+    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+        try await put(key, from: source, timestamp: nil)
+    }
+
     /// Creates or replaces `key` with bytes that are in memory.
     @discardableResult
-    package func put(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
-        try await put(key, from: BytesSource(bytes))
+    package func put(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime? = nil
+    ) async throws(ObjectStoreError) -> Receipt {
+        try await put(key, from: BytesSource(bytes), timestamp: timestamp)
     }
 
     package func get(_ key: String) async throws(ObjectStoreError) -> StoredObject {
@@ -108,13 +130,24 @@ package struct ObjectInfo: Sendable, Equatable {
     package let size: Int
     /// Names this state of the object, for `ifMatch`; opaque, and not comparable between stores.
     package let etag: String?
+    /// For a file the time it was given, see ``ObjectStore/put(_:from:timestamp:)``: only ``receivedAt`` is the store's.
     package let lastModified: StoreTime?
+    /// When the store received this state of the object, or later, by the store's own clock.
+    package let receivedAt: StoreTime?
     /// The store's clock when it answered; nil in listings.
     package let storeTime: StoreTime?
 
-    package init(key: String, size: Int, etag: String?, lastModified: StoreTime?, storeTime: StoreTime? = nil) {
+    package init(
+        key: String,
+        size: Int,
+        etag: String?,
+        lastModified: StoreTime?,
+        receivedAt: StoreTime? = nil,
+        storeTime: StoreTime? = nil
+    ) {
         (self.key, self.size, self.etag) = (key, size, etag)
         (self.lastModified, self.storeTime) = (lastModified, storeTime)
+        self.receivedAt = receivedAt ?? lastModified
     }
 }
 
@@ -175,8 +208,10 @@ package struct ObjectPage: Sendable, Equatable {
     package let objects: [ObjectInfo]
     /// What to ask for next, or nil when this was the last page.
     package let next: ListRequest?
+    /// The store's clock when it answered.
+    package let storeTime: StoreTime?
 
-    package init(objects: [ObjectInfo], next: ListRequest?) {
-        (self.objects, self.next) = (objects, next)
+    package init(objects: [ObjectInfo], next: ListRequest?, storeTime: StoreTime? = nil) {
+        (self.objects, self.next, self.storeTime) = (objects, next, storeTime)
     }
 }

@@ -39,7 +39,8 @@ struct BatchRunner {
         if jobs.allSatisfy({ $0.error != nil }) {
             try connection.rollback()
         } else {
-            try gate.commit(connection)
+            let txid = try gate.commit(connection)
+            for job in jobs { job.passGate(txid) }
         }
         return nil
     }

@@ -17,6 +17,9 @@ package final class Database: Sendable {
         /// Hears of failures that have no caller to tell.
         package var report: @Sendable (_ failure: String) -> Void = { _ in }
 
+        /// Hears how many writes shared a batch, and how long it took, the gate included; on the writer's thread.
+        package var didRunBatch: @Sendable (_ count: Int, _ duration: Duration) -> Void = { _, _ in }
+
         package init() {}
     }
 
@@ -114,17 +117,21 @@ package final class Database: Sendable {
 
     // MARK: Writing
 
+    /// How many writes wait for a batch to take them.
+    package var waitingCount: Int { state.withLock { $0.queue.waitingCount } }
+
     /// Runs `body` in the next batch, and returns when the gate has let the batch through.
     ///
     /// - Parameters:
     ///   - byteCount: How much memory `body` holds on to, if that is much.
     ///   - body: May run several times; only the last result counts. May not begin or end transactions.
-    /// - Returns: What `body` returned.
+    /// - Returns: What `body` returned, and the receipt for it.
     /// - Throws: What `body` threw, or a ``WriteFailure``.
+    @discardableResult
     package func write<Result: Sendable>(
         byteCount: Int = 0,
         _ body: @escaping @Sendable (Connection) throws -> Result
-    ) async throws -> Result {
+    ) async throws -> Committed<Result> {
         try await withUnsafeThrowingContinuation { continuation in
             let job = TypedWriteJob(
                 deadline: .now.advanced(by: configuration.writeTimeout),
@@ -173,7 +180,9 @@ package final class Database: Sendable {
                 return batch.isEmpty && !state.queue.isClosed ? nil : batch
             }
             guard !batch.isEmpty else { break }
+            let start = ContinuousClock.now
             runner.run(batch)
+            configuration.didRunBatch(batch.count, .now - start)
             answer(state.withLock { $0.queue.finishBatch() })
             let pages = runner.connection.walFrameCount
             if pages >= restartPages {

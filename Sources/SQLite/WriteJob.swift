@@ -1,5 +1,12 @@
 internal import Threads
 
+/// What a write found or made, now that it is durable.
+package struct Committed<Value: Sendable>: Sendable {
+    package let value: Value
+    /// The number of its transaction in the log, which others may have shared; nil if there is no log.
+    package let txid: UInt64?
+}
+
 /// A write on its way: what to run, and who waits for it.
 ///
 /// Safe to share because it is only ever handed on: the caller makes it, the writer's thread runs it, and the thread
@@ -11,6 +18,8 @@ class WriteJob: QueuedWrite, @unchecked Sendable {
     let thread: AttachedThread?
     /// Set by each run; nil after a failed one.
     private(set) var error: (any Error)?
+    /// What the gate called the batch.
+    fileprivate private(set) var txid: UInt64?
 
     fileprivate init(deadline: MonotonicTime, byteCount: Int, thread: AttachedThread?) {
         self.deadline = deadline
@@ -28,6 +37,9 @@ class WriteJob: QueuedWrite, @unchecked Sendable {
         }
     }
 
+    /// The batch it ran in is durable, as this transaction of the log if there is one.
+    func passGate(_ txid: UInt64?) { self.txid = txid }
+
     /// Whatever it had found rests on a batch that is not to be.
     func fail(_ error: any Error) { self.error = error }
 
@@ -41,7 +53,7 @@ class WriteJob: QueuedWrite, @unchecked Sendable {
 
 final class TypedWriteJob<Value: Sendable>: WriteJob, @unchecked Sendable {
     private let body: @Sendable (Connection) throws -> Value
-    private let continuation: UnsafeContinuation<Value, any Error>
+    private let continuation: UnsafeContinuation<Committed<Value>, any Error>
     private var value: Value?
 
     init(
@@ -49,7 +61,7 @@ final class TypedWriteJob<Value: Sendable>: WriteJob, @unchecked Sendable {
         byteCount: Int,
         thread: AttachedThread?,
         body: @escaping @Sendable (Connection) throws -> Value,
-        continuation: UnsafeContinuation<Value, any Error>
+        continuation: UnsafeContinuation<Committed<Value>, any Error>
     ) {
         self.body = body
         self.continuation = continuation
@@ -65,6 +77,6 @@ final class TypedWriteJob<Value: Sendable>: WriteJob, @unchecked Sendable {
         if let failure { return continuation.resume(throwing: failure) }
         if let error { return continuation.resume(throwing: error) }
         guard let value else { preconditionFailure("answered before it ran") }
-        continuation.resume(returning: value)
+        continuation.resume(returning: Committed(value: value, txid: txid))
     }
 }

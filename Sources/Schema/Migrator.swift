@@ -88,7 +88,7 @@ package struct Migrator {
                 """
             )
             let result = try body()
-            try gate.commit(connection)
+            _ = try gate.commit(connection)
             try connection.run("PRAGMA foreign_keys = ON")
             return result
         } catch {

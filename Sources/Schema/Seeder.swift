@@ -63,7 +63,7 @@ package struct Seeder {
                 return false
             }
             try connection.runFile(file)
-            try gate.commit(connection)
+            _ = try gate.commit(connection)
             return true
         } catch {
             // What went wrong is what its reader must know; the connection is not used after a failure.

@@ -11,8 +11,8 @@ package struct SQLitePasteRepository: PasteRepository {
         self.now = now
     }
 
-    package func create(_ paste: Paste) async throws -> Bool {
-        try await database.change(byteCount: paste.contents.count) { [now] connection in
+    package func create(_ paste: Paste, once: Once<Bool>? = nil) async throws -> Written<Bool> {
+        try await database.change(byteCount: paste.contents.count, once: once, now) { [now] connection in
             let count = try connection.run(
                 "INSERT INTO pastes (id, contents, created) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",
                 .text(paste.id),

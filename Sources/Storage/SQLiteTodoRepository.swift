@@ -11,8 +11,8 @@ package struct SQLiteTodoRepository: TodoRepository {
         self.now = now
     }
 
-    package func create(title: String) async throws -> Int64 {
-        try await database.change { [now] connection in
+    package func create(title: String, once: Once<Int64>? = nil) async throws -> Written<Int64> {
+        try await database.change(once: once, now) { [now] connection in
             let time = Value.text(now().text)
             try connection.run("INSERT INTO tasks (title, created, modified) VALUES (?1, ?2, ?2)", .text(title), time)
             return connection.lastInsertedID
@@ -56,7 +56,7 @@ package struct SQLiteTodoRepository: TodoRepository {
         }
     }
 
-    package func update(_ id: Int64, _ change: TodoChange) async throws -> Todo? {
+    package func update(_ id: Int64, _ change: TodoChange) async throws -> Written<Todo?> {
         try await database.change { [now] connection in
             try connection.run(
                 """
@@ -72,7 +72,7 @@ package struct SQLiteTodoRepository: TodoRepository {
         }
     }
 
-    package func delete(_ id: Int64) async throws -> Todo? {
+    package func delete(_ id: Int64) async throws -> Written<Todo?> {
         try await database.change { connection in
             guard let todo = try Self.find(id, connection) else { return nil }
             try connection.run("DELETE FROM tasks WHERE id = ?1", .integer(id))

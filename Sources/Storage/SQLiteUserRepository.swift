@@ -11,8 +11,12 @@ package struct SQLiteUserRepository: UserRepository {
         self.now = now
     }
 
-    package func create(firstName: String, lastName: String?) async throws -> User {
-        try await database.change { [now] connection in
+    package func create(
+        firstName: String,
+        lastName: String?,
+        once: Once<User>? = nil
+    ) async throws -> Written<User> {
+        try await database.change(once: once, now) { [now] connection in
             let time = now()
             try connection.run(
                 "INSERT INTO users (first_name, last_name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)",
@@ -47,7 +51,7 @@ package struct SQLiteUserRepository: UserRepository {
         }
     }
 
-    package func update(_ id: Int64, _ change: UserChange) async throws -> User? {
+    package func update(_ id: Int64, _ change: UserChange) async throws -> Written<User?> {
         try await database.change { [now] connection in
             let (changesLastName, lastName) = change.lastName.map { (true, $0) } ?? (false, nil)
             try connection.run(
@@ -65,7 +69,7 @@ package struct SQLiteUserRepository: UserRepository {
         }
     }
 
-    package func delete(_ id: Int64) async throws -> User? {
+    package func delete(_ id: Int64) async throws -> Written<User?> {
         try await database.change { connection in
             guard let user = try Self.find(id, connection) else { return nil }
             try connection.run("DELETE FROM users WHERE id = ?1", .integer(id))

@@ -6,9 +6,10 @@ extension Database {
     func change<Result: Sendable>(
         byteCount: Int = 0,
         _ body: @escaping @Sendable (Connection) throws -> Result
-    ) async throws -> Result {
+    ) async throws -> Written<Result> {
         do {
-            return try await write(byteCount: byteCount, body)
+            let committed = try await write(byteCount: byteCount, body)
+            return Written(committed.value, committed.txid.map(Receipt.init(txid:)))
         } catch let failure as WriteFailure {
             switch failure {
             case .queueFull: throw AppError.unavailable("Too many writes are waiting. Nothing was changed.")

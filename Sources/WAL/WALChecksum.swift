@@ -15,6 +15,11 @@ package struct WALChecksum: Hashable, Sendable {
         (first, second) = (0, 0)
     }
 
+    /// Sums that were kept as numbers.
+    package init(_ first: UInt32, _ second: UInt32) {
+        (self.first, self.second) = (first, second)
+    }
+
     /// Reads sums as they are stored, eight bytes from `offset` on.
     init(_ bytes: Span<UInt8>, at offset: Int) {
         first = bytes.word(at: offset)

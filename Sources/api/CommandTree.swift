@@ -2,6 +2,7 @@ import App
 import CLI
 import Replication
 import Schema
+import Torture
 
 /// Every command and option there is; parsing, help and completions come from here.
 enum CommandTree {
@@ -16,9 +17,8 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, restore, databases, ltx, snapshots, generations, wal, openapi, config,
-            completions,
-            version, .help,
+            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, torture,
+            openapi, config, completions, version, .help,
         ]
     )
 
@@ -219,6 +219,62 @@ enum CommandTree {
         help: "Leave $NAME in the configuration as it is."
     )
 
+    private static let torture = Command(
+        "torture",
+        summary: "Try to make the service lose data, in a bucket of yours.",
+        discussion: """
+            Starts real services on a prefix of its own below the replica, writes to them, kills and freezes them, wipes \
+            their disks, makes the store fail, and then compares what clients were told with what is there. Exits 0 if \
+            all was kept and 1 if not. What it put into the bucket is deleted, unless it is evidence.
+            """,
+        examples: [
+            ("api torture", "a minute, on a temporary folder"),
+            ("api torture --replica s3://bucket/ci --instances 3 --duration 10m", "in earnest"),
+            ("api torture --seed 42", "the schedule of another run again"),
+        ],
+        options: [
+            Option("replica", .value("URL"), help: "The bucket; by default a temporary folder."),
+            Option("duration", .value("TIME", default: "60s"), help: "How long to write."),
+            Option("seed", .value("N"), help: "Decides the schedule; by default another one each time."),
+            Option("instances", .value("COUNT", default: "2"), help: "Services at a time on the one prefix, 1 to 3."),
+            Option("clients", .value("COUNT", default: "8"), help: "Clients at a time."),
+            Option(
+                "faults",
+                .value("HOW", default: Schedule.FaultLevel.all.rawValue),
+                completion: .choices(Schedule.FaultLevel.allCases.map(\.rawValue)),
+                help: "How badly the store and the machine behave."
+            ),
+            Option(
+                "durability",
+                .value("MODE", default: TortureCommand.Durability.replicated.rawValue),
+                completion: .choices(TortureCommand.Durability.allCases.map(\.rawValue)),
+                help: "local has no replica, and the disk is kept: only kills and freezes."
+            ),
+            Option(
+                "lie",
+                .value("FAULT"),
+                completion: .choices(TortureCommand.lies),
+                help: "Make the store break its own promises, to see that it is noticed: this must exit 1."
+            ),
+            Option(
+                "litestream",
+                .value("PATH"),
+                completion: .file,
+                help: "A Litestream to restore with; else the one in PATH."
+            ),
+            Option("keep", .flag, help: "Delete nothing in the end."),
+            migrations, json,
+        ]
+    )
+
+    private static let health = Command(
+        "health",
+        summary: "Ask the service on this machine whether it is alive.",
+        discussion: "For health checks in containers. Exits 0 if it is, and prints its answer.",
+        examples: [("api health --ready", "can it do its work? what is it restoring?")],
+        options: [host, port, Option("ready", .flag, help: "Ask whether it is ready; not while it restores.")]
+    )
+
     private static let doctor = Command(
         "doctor",
         summary: "Check what the service will depend on: the data folder, the replica, clocks and certificates.",
@@ -266,6 +322,20 @@ enum CommandTree {
     private static let version = Command("version", summary: "Show the version.")
 
     // MARK: Options
+
+    private static let host = Option(
+        "host",
+        .value("ADDRESS", default: "0.0.0.0"),
+        environment: ["HOST"],
+        help: "Where to listen."
+    )
+
+    private static let port = Option(
+        "port",
+        .value("PORT", default: "8080"),
+        environment: ["PORT"],
+        help: "0 takes any free port."
+    )
 
     private static let database = Option(
         "db",
@@ -341,8 +411,7 @@ enum CommandTree {
     ]
 
     static let serveOptions = [
-        Option("host", .value("ADDRESS", default: "0.0.0.0"), environment: ["HOST"], help: "Where to listen."),
-        Option("port", .value("PORT", default: "8080"), environment: ["PORT"], help: "0 takes any free port."),
+        host, port,
         database,
         migrations,
         Option(
@@ -382,6 +451,13 @@ enum CommandTree {
         limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
         limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
         limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
+        Option(
+            "max-staleness",
+            .value("TIME"),
+            environment: ["MAX_STALENESS"],
+            help:
+                "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
+        ),
         shutdownTimeout,
     ]
 

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import JSON
 import Pages
+import Processes
 import SQLite
 
 /// Picks a command, runs it, and chooses the exit code.
@@ -28,6 +29,7 @@ enum Program {
 
     private nonisolated static func run(_ arguments: [String]) -> ExitCode {
         let environment = ProcessInfo.processInfo.environment
+        Parent.follow(environment)
         let console = Console(environment: environment)
         do {
             switch try CommandTree.root.parse(arguments, environment: environment) {
@@ -48,10 +50,12 @@ enum Program {
             return try MigrateCommand(invocation, console).run()
         case let command where command.hasPrefix("seed "):
             try SeedCommand(invocation, console).run()
+        case "health": return try HealthCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()
+        case "torture": return try TortureCommand(invocation, console).run()
         case "openapi": try console.write(String(decoding: Pages.openapiJSON, as: UTF8.self))
         case "config print":
             // What `serve` would refuse is refused here too.

@@ -43,6 +43,7 @@ struct ServeCommand {
         let timeouts = Duration.milliseconds(10)...Duration.seconds(86_400)
         configuration.writeTimeout = try invocation.duration("write-timeout", in: timeouts)
         configuration.shutdownTimeout = try invocation.duration("shutdown-timeout", in: timeouts)
+        configuration.maxStaleness = try invocation["max-staleness"]?.duration(in: .zero...timeouts.upperBound)
         configuration.server = try Self.server(invocation, timeouts)
         self.configuration = configuration
     }

@@ -3,6 +3,7 @@ import Domain
 import FoundationEssentials
 import HTTP
 import Logging
+import Metrics
 import Pages
 import Testing
 
@@ -11,7 +12,14 @@ import Testing
     private static var routes: [(method: HTTP.Method, pattern: String)] {
         let logger = Logger(level: .error, format: .json, descriptor: -1)
         let (todos, users, pastes) = (NoTodos(), NoUsers(), NoPastes())
-        return API(todos: todos, users: users, pastes: pastes, readiness: { .notReady("") }, logger: logger).routes
+        return API(
+            todos: todos,
+            users: users,
+            pastes: pastes,
+            readiness: { .notReady("") },
+            metrics: Registry(),
+            logger: logger
+        ).routes
     }
 
     @Test func `every route is in the document, and the document has no other`() throws {
@@ -88,27 +96,4 @@ private struct Document: Decodable {
             keys.names.filter { $0 != "parameters" }.map { "\($0.uppercased()) \(path)" }
         }
     }
-}
-
-private struct NotAsked: Error {}
-
-private struct NoTodos: TodoRepository {
-    func create(title: String) async throws -> Int64 { throw NotAsked() }
-    func find(_ id: Int64) throws -> Todo? { throw NotAsked() }
-    func list(_ page: Page, status: Todo.Status?, _ visit: TodoVisitor) throws -> Bool { throw NotAsked() }
-    func update(_ id: Int64, _ change: TodoChange) async throws -> Todo? { throw NotAsked() }
-    func delete(_ id: Int64) async throws -> Todo? { throw NotAsked() }
-}
-
-private struct NoUsers: UserRepository {
-    func create(firstName: String, lastName: String?) async throws -> User { throw NotAsked() }
-    func find(_ id: Int64) throws -> User? { throw NotAsked() }
-    func list(_ page: Page, _ visit: (User) -> Void) throws -> Bool { throw NotAsked() }
-    func update(_ id: Int64, _ change: UserChange) async throws -> User? { throw NotAsked() }
-    func delete(_ id: Int64) async throws -> User? { throw NotAsked() }
-}
-
-private struct NoPastes: PasteRepository {
-    func create(_ paste: Paste) async throws -> Bool { throw NotAsked() }
-    func find(_ id: String) throws -> Paste? { throw NotAsked() }
 }

@@ -367,7 +367,7 @@ def test_health_and_readiness(call) -> None:
     ready = call("GET", "/readyz")
     assert ready.status == 200
     assert ready.json["status"] == "ready"
-    assert ready.json["schema"].endswith("_create_pastes")
+    assert ready.json["schema"].endswith("_create_idempotency_keys")
 
 
 def test_not_ready_while_migrations_are_pending(start_server) -> None:

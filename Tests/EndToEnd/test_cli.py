@@ -550,3 +550,24 @@ def test_serve_that_may_not_migrate_is_alive_but_not_ready(start_server) -> None
         response = client.getresponse()
         assert response.status == 503
         assert json.load(response)["detail"] == "Migrations are pending."
+
+
+# `api health`
+
+
+def test_health_is_0_when_the_service_lives_and_1_when_nobody_answers(server: Server, tmp_path: pathlib.Path) -> None:
+    alive = run_api("health", cwd=tmp_path, PORT=str(server.port))
+    assert (alive.returncode, json.loads(alive.stdout)) == (0, {"status": "ok"})
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = run_api("health", "--port", str(unused.getsockname()[1]), cwd=tmp_path)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "does not answer" in nobody.stderr
+
+
+def test_health_knows_ready_from_alive(start_server, tmp_path: pathlib.Path) -> None:
+    pending = start_server(no_migrate=True)
+    assert run_api("health", cwd=tmp_path, PORT=str(pending.port)).returncode == 0
+    ready = run_api("health", "--ready", cwd=tmp_path, PORT=str(pending.port))
+    assert ready.returncode == 1
+    assert "pending" in ready.stdout

@@ -1,7 +1,9 @@
 import Foundation
-import ObjectStore
+import HTTPClient
 import StoreTestSupport
 import Testing
+
+@testable import ObjectStore
 
 /// What every store must do, whatever is behind it.
 @Suite(.serialized) struct StoreContractTests {
@@ -34,6 +36,43 @@ import Testing
                 #expect(winners.count == 1)
                 let kept = try await store.get(key).bytes
                 #expect(kept.first == winners.first)
+            }
+        }
+    }
+
+    /// As far as a store says it: which is where Litestream looks, each kind of store having its own place.
+    @Test(arguments: StoreUnderTest.wanted.filter { $0 != .rclone })
+    func `the time that an object is of is kept beside it`(kind: StoreUnderTest) async throws {
+        let time = try #require(StoreTime(iso8601: "2026-11-21T00:21:53.097Z"))
+        let large = [UInt8](repeating: 1, count: StoreSettings.partBytesMin + 1)
+        try await kind.withStore { store in
+            _ = try await store.createIfAbsent("created", [1], timestamp: time)
+            try await store.put("put", [1], timestamp: time)
+            try await store.put("in parts", large, timestamp: time)
+            for key in ["created", "put", "in parts"] {
+                guard let cloud = store as? any CloudStore else {
+                    #expect(try await store.head(key).lastModified == time)
+                    continue
+                }
+                let answer = try await cloud.send(.head, key, .reads, .head)
+                let kept = ["x-amz-meta-litestream-timestamp", "x-goog-meta-litestream-timestamp"]
+                    .compactMap(answer.header)
+                let azure = answer.header("x-ms-meta-litestreamtimestamp").map { [$0] } ?? []
+                #expect(kept + azure == [time.iso8601])
+            }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.wanted)
+    func `a listing says when it was made, and when each object came`(kind: StoreUnderTest) async throws {
+        try await kind.withStore { store in
+            let before = StoreClock.system.now()
+            _ = try await store.createIfAbsent("k", [1], timestamp: StoreTime(unixMilliseconds: 0))
+            let page = try await store.list(ListRequest(prefix: ""))
+            let times = [page.storeTime, page.objects.first?.receivedAt]
+            for time in times {
+                let age = try #require(time).since(before)
+                #expect(age > .seconds(-2) && age < .seconds(60))
             }
         }
     }
@@ -83,7 +122,8 @@ import Testing
                 try await store.get("none", range: ObjectRange(offset: 0, count: 1), ifMatch: nil)
             }
             _ = try await store.delete("none/at/all")
-            #expect(try await store.list(ListRequest(prefix: "none")) == ObjectPage(objects: [], next: nil))
+            let none = try await store.list(ListRequest(prefix: "none"))
+            #expect(none.objects == [] && none.next == nil)
         }
     }
 

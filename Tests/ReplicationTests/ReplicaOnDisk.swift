@@ -105,11 +105,19 @@ struct HookedStore: ObjectStore {
         try await beforeGet(key)
         return try await inner.get(key, range: range, ifMatch: ifMatch)
     }
-    func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
-        try await inner.createIfAbsent(key, bytes)
+    func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        try await inner.createIfAbsent(key, bytes, timestamp: timestamp)
     }
-    func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
-        try await inner.put(key, from: source)
+    func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        try await inner.put(key, from: source, timestamp: timestamp)
     }
     func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo { try await inner.head(key) }
     func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {

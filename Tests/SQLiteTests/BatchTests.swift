@@ -21,14 +21,14 @@ import Testing
             let loop = try await TestLoop(database)
             defer { blocking.open() }
             // While this one stands at the gate, all others gather.
-            async let first: Void = database.write { try $0.runScript(Self.makeTraps) }
+            async let first = database.write { try $0.runScript(Self.makeTraps) }
             await blocking.blocks()
             let tasks = bodies.map { body in
-                Task(executorPreference: loop) { try await database.write(body) }
+                Task(executorPreference: loop) { _ = try await database.write(body) }
             }
             try await loop.catchUp()
             blocking.open()
-            try await first
+            _ = try await first
             var results: [Result<Void, any Error>] = []
             for task in tasks { results.append(await task.result) }
             try await loop.stop(database)
@@ -139,6 +139,25 @@ import Testing
             }
         }
         #expect(Set(names) == Set(Self.culprits.indices.map { "neighbour \($0 + 1)" }))
+    }
+
+    @Test func `every write of a batch gets the number that the gate gave the batch`() async throws {
+        let blocking = BlockingGate()
+        try await withDatabase(gate: GateSequence(blocking, NumberingGate())) { database, _ in
+            let loop = try await TestLoop(database)
+            defer { blocking.open() }
+            async let first = database.write { try $0.insert("first") }
+            await blocking.blocks()
+            let tasks = (1...3).map { number in
+                Task(executorPreference: loop) { try await database.write { try $0.insert("\(number)") }.txid }
+            }
+            try await loop.catchUp()
+            blocking.open()
+            #expect(try await first.txid == nil)
+            for task in tasks { #expect(try await task.value == 1) }
+            #expect(try await database.write { try $0.insert("next") }.txid == 2)
+            try await loop.stop(database)
+        }
     }
 
     @Test func `a write sees what those before it in the batch have done`() async throws {

@@ -85,10 +85,10 @@ import Testing
             let other = try Connection(path, .readWrite)
             try other.begin()
             try other.insert("other")
-            async let write: Void = database.write { try $0.insert("ours") }
+            async let write = database.write { try $0.insert("ours") }
             try await Task.sleep(for: .milliseconds(100))
             try other.commit()
-            try await write
+            _ = try await write
             #expect(try database.names() == ["other", "ours"])
         }
     }

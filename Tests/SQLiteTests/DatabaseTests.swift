@@ -11,7 +11,7 @@ import Testing
                 let id = try await database.write { connection in
                     try connection.insert("item \(number)")
                     return connection.lastInsertedID
-                }
+                }.value
                 #expect(id == Int64(number))
                 #expect(try database.read { try $0.first("SELECT max(id) FROM items") { $0.integer(0) } } == id)
             }
@@ -25,7 +25,7 @@ import Testing
         let (blocking, counting) = (BlockingGate(), CountingGate())
         try await withDatabase(gate: GateSequence(blocking, counting)) { database, _ in
             defer { blocking.open() }
-            async let first: Void = database.write { try $0.insert("first") }
+            async let first = database.write { try $0.insert("first") }
             await blocking.blocks()
             let loop = try await TestLoop(database)
             let tasks = (0..<waitingCountMax + 10).map { number in
@@ -40,8 +40,8 @@ import Testing
             #expect(try database.names() == [])
 
             blocking.open()
-            try await first
-            for task in tasks.prefix(waitingCountMax) { try await task.value }
+            _ = try await first
+            for task in tasks.prefix(waitingCountMax) { _ = try await task.value }
             #expect(counting.commitCount == waitingCountMax / batchCountMax)
             #expect(try database.names().count == waitingCountMax + 1)
             #expect(loop.deliveryCount == waitingCountMax / batchCountMax)
@@ -53,7 +53,7 @@ import Testing
         let blocking = BlockingGate()
         try await withDatabase(gate: blocking) { database, _ in
             defer { blocking.open() }
-            async let first: Void = database.write { try $0.insert("first") }
+            async let first = database.write { try $0.insert("first") }
             await blocking.blocks()
             let loop = try await TestLoop(database)
             let large = Task(executorPreference: loop) {
@@ -65,8 +65,8 @@ import Testing
             }
             guard case .queueFull = failure else { throw failure }
             blocking.open()
-            try await first
-            try await large.value
+            _ = try await first
+            _ = try await large.value
             try await loop.stop(database)
         }
     }
@@ -117,7 +117,7 @@ import Testing
         try await withDatabase(gate: GateSequence(blocking, CountingGate())) { database, _ in
             defer { blocking.open() }
             let loops = [try await TestLoop(database), try await TestLoop(database)]
-            async let first: Void = database.write { try $0.insert("first") }
+            async let first = database.write { try $0.insert("first") }
             await blocking.blocks()
             let tasks = (0..<100).map { number in
                 Task(executorPreference: loops[number % 2]) {
@@ -129,7 +129,7 @@ import Testing
             }
             for loop in loops { try await loop.catchUp() }
             blocking.open()
-            try await first
+            _ = try await first
             for task in tasks { #expect(try await task.value) }
             for loop in loops {
                 #expect(loop.deliveryCount == 1)
@@ -177,7 +177,7 @@ import Testing
             database.close()
             for task in tasks {
                 // Not one is left without an answer; those that came before the closing are done.
-                do { try await task.value } catch WriteFailure.closed {}
+                do { _ = try await task.value } catch WriteFailure.closed {}
             }
             #expect(fileSize("\(path)-wal") == 0)
             let failure = try await #require(throws: WriteFailure.self) { try await database.write { _ in () } }

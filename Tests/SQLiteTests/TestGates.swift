@@ -8,9 +8,20 @@ final class CountingGate: CommitGate {
 
     var commitCount: Int { commits.load(ordering: .sequentiallyConsistent) }
 
-    func commit(_ connection: Connection) throws {
+    func commit(_ connection: Connection) throws -> UInt64? {
         commits.add(1, ordering: .sequentiallyConsistent)
         try connection.commit()
+        return nil
+    }
+}
+
+/// Numbers the commits from 1, as a log does.
+final class NumberingGate: CommitGate {
+    private let commits = Atomic<UInt64>(0)
+
+    func commit(_ connection: Connection) throws -> UInt64? {
+        try connection.commit()
+        return commits.add(1, ordering: .sequentiallyConsistent).newValue
     }
 }
 
@@ -21,9 +32,9 @@ final class GateSequence: CommitGate {
 
     init(_ gates: any CommitGate...) { self.gates = gates }
 
-    func commit(_ connection: Connection) throws {
+    func commit(_ connection: Connection) throws -> UInt64? {
         let index = commits.add(1, ordering: .sequentiallyConsistent).oldValue
-        try gates[min(index, gates.count - 1)].commit(connection)
+        return try gates[min(index, gates.count - 1)].commit(connection)
     }
 }
 
@@ -35,13 +46,14 @@ final class RefusingGate: CommitGate {
 
     init(refusals: Int) { self.refusals = Mutex(refusals) }
 
-    func commit(_ connection: Connection) throws {
+    func commit(_ connection: Connection) throws -> UInt64? {
         let isRefused = refusals.withLock { refusals in
             defer { refusals = max(0, refusals - 1) }
             return refusals > 0
         }
         if isRefused { throw Refusal() }
         try connection.commit()
+        return nil
     }
 }
 
@@ -53,12 +65,13 @@ final class BlockingGate: CommitGate {
 
     var commitCount: Int { commits.load(ordering: .sequentiallyConsistent) }
 
-    func commit(_ connection: Connection) throws {
+    func commit(_ connection: Connection) throws -> UInt64? {
         commits.add(1, ordering: .sequentiallyConsistent)
         arrival.yield()
         opened.wait()
         opened.signal()
         try connection.commit()
+        return nil
     }
 
     /// Returns when a commit stands at the gate.

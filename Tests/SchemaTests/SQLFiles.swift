@@ -39,7 +39,7 @@ struct SQLFolder {
 struct ClosedGate: CommitGate {
     struct Refusal: Error {}
 
-    func commit(_ connection: Connection) throws { throw Refusal() }
+    func commit(_ connection: Connection) throws -> UInt64? { throw Refusal() }
 }
 
 /// The SQL of everything in the schema but our own records, sorted.

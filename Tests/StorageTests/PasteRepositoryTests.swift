@@ -12,7 +12,7 @@ import Testing
     func `a paste comes back byte for byte`(contents: [UInt8]) async throws {
         try await withStorage { stored in
             let paste = Paste(id: "fFnL9cU6", contents: contents)
-            let isNew = try await stored.pastes.create(paste)
+            let isNew = try await stored.pastes.create(paste).value
             #expect(isNew)
             #expect(try stored.pastes.find("fFnL9cU6") == paste)
         }
@@ -22,7 +22,7 @@ import Testing
         try await withStorage { stored in
             var outcomes: [Bool] = []
             for (id, byte) in [("AAAAAAAA", 1), ("AAAAAAAA", 2), ("aaaaaaaa", 3)] as [(String, UInt8)] {
-                outcomes.append(try await stored.pastes.create(Paste(id: id, contents: [byte])))
+                outcomes.append(try await stored.pastes.create(Paste(id: id, contents: [byte])).value)
             }
             #expect(outcomes == [true, false, true])
             #expect(try stored.pastes.find("AAAAAAAA")?.contents == [1])

@@ -9,7 +9,7 @@ import Testing
             for title in [
                 "a", "'; DROP TABLE tasks; --", "\u{1F9F6} \u{2028}", "with\0nul", String(repeating: "x", count: 500),
             ] {
-                let id = try await stored.todos.create(title: title)
+                let id = try await stored.todos.create(title: title).value
                 let now = stored.clock.now()
                 #expect(
                     try stored.todos.find(id)
@@ -23,11 +23,11 @@ import Testing
     @Test(arguments: [0, -1, 2, .max, .min] as [Int64])
     func `an id that is not there is nothing, and nothing is changed`(id: Int64) async throws {
         try await withStorage { stored in
-            #expect(try await stored.todos.create(title: "a") == 1)
+            #expect(try await stored.todos.create(title: "a").value == 1)
             let before = try stored.todos.find(1)
             #expect(try stored.todos.find(id) == nil)
-            #expect(try await stored.todos.update(id, TodoChange(title: "b", status: .done)) == nil)
-            #expect(try await stored.todos.delete(id) == nil)
+            #expect(try await stored.todos.update(id, TodoChange(title: "b", status: .done)).value == nil)
+            #expect(try await stored.todos.delete(id).value == nil)
             #expect(try stored.todos.find(1) == before)
         }
     }
@@ -44,12 +44,12 @@ import Testing
         status: Todo.Status
     ) async throws {
         try await withStorage { stored in
-            let id = try await stored.todos.create(title: "a")
+            let id = try await stored.todos.create(title: "a").value
             _ = try await stored.todos.create(title: "neighbour")
             let created = stored.clock.now()
             stored.clock.advance()
             let expected = Todo(id: id, title: title, status: status, created: created, modified: stored.clock.now())
-            #expect(try await stored.todos.update(id, change) == expected)
+            #expect(try await stored.todos.update(id, change).value == expected)
             #expect(try stored.todos.find(id) == expected)
             #expect(try stored.todos.find(id + 1)?.title == "neighbour")
             #expect(try stored.todos.find(id + 1)?.modified == created)
@@ -60,12 +60,12 @@ import Testing
         try await withStorage { stored in
             for title in ["a", "b", "c"] { _ = try await stored.todos.create(title: title) }
             let last = try stored.todos.find(3)
-            #expect(try await stored.todos.delete(3) == last)
-            #expect(try await stored.todos.delete(3) == nil)
+            #expect(try await stored.todos.delete(3).value == last)
+            #expect(try await stored.todos.delete(3).value == nil)
             #expect(try stored.todos.find(3) == nil)
-            #expect(try await stored.todos.create(title: "d") == 4)
+            #expect(try await stored.todos.create(title: "d").value == 4)
             for id in [1, 2, 4] as [Int64] { _ = try await stored.todos.delete(id) }
-            #expect(try await stored.todos.create(title: "e") == 5)
+            #expect(try await stored.todos.create(title: "e").value == 5)
         }
     }
 
@@ -86,7 +86,7 @@ import Testing
         try await withStorage { stored in
             #expect(try ids(stored, limit: 1) == ([], false))
             for number in 1...7 {
-                let id = try await stored.todos.create(title: "\(number)")
+                let id = try await stored.todos.create(title: "\(number)").value
                 if number.isMultiple(of: 2) { _ = try await stored.todos.update(id, TodoChange(status: .done)) }
             }
             _ = try await stored.todos.delete(5)
@@ -108,7 +108,7 @@ import Testing
         try await withStorage { stored in
             let titles = ["a", "with\0nul", "\u{1F9F6} \"quoted\" \u{2028}", String(repeating: "x", count: 500)]
             for (title, status) in zip(titles, [.todo, .doing, .done, .todo] as [Todo.Status]) {
-                let id = try await stored.todos.create(title: title)
+                let id = try await stored.todos.create(title: title).value
                 stored.clock.advance()
                 _ = try await stored.todos.update(id, TodoChange(status: status))
             }
@@ -147,17 +147,19 @@ import Testing
             }
             #expect(try stored.todos.find(.max)?.title == "last")
             #expect(try ids(stored, after: .max - 1, limit: 1) == ([.max], false))
-            #expect(try await stored.todos.update(.max, TodoChange(status: .done))?.status == .done)
+            #expect(try await stored.todos.update(.max, TodoChange(status: .done)).value?.status == .done)
             // No id is left: the next is told that there is no room, and takes no neighbour down.
-            let error = try await #require(throws: AppError.self) { try await stored.todos.create(title: "one more") }
+            let error = try await #require(throws: AppError.self) {
+                try await stored.todos.create(title: "one more").value
+            }
             #expect(error.code == .unavailable)
-            #expect(try await stored.todos.delete(.max)?.id == .max)
+            #expect(try await stored.todos.delete(.max).value?.id == .max)
         }
     }
 
     @Test func `a row that another hand has spoilt is an error, not a guess`() async throws {
         try await withStorage { stored in
-            let id = try await stored.todos.create(title: "a")
+            let id = try await stored.todos.create(title: "a").value
             _ = try await stored.database.write { connection in
                 try connection.runScript(
                     """

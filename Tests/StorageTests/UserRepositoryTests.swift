@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [nil, "", "Yamada", "O'Brien \u{1F9F6}"])
     func `a user is given back and found as made`(lastName: String?) async throws {
         try await withStorage { stored in
-            let user = try await stored.users.create(firstName: "Taro", lastName: lastName)
+            let user = try await stored.users.create(firstName: "Taro", lastName: lastName).value
             let now = stored.clock.now()
             #expect(user == User(id: 1, firstName: "Taro", lastName: lastName, created: now, updated: now))
             #expect(try stored.users.find(1) == user)
@@ -27,8 +27,8 @@ import Testing
         lastName: String?
     ) async throws {
         try await withStorage { stored in
-            let before = try await stored.users.create(firstName: "Taro", lastName: "Yamada")
-            let neighbour = try await stored.users.create(firstName: "Neighbour", lastName: nil)
+            let before = try await stored.users.create(firstName: "Taro", lastName: "Yamada").value
+            let neighbour = try await stored.users.create(firstName: "Neighbour", lastName: nil).value
             stored.clock.advance()
             let expected = User(
                 id: before.id,
@@ -38,7 +38,7 @@ import Testing
                 updated: stored.clock.now()
             )
             #expect(expected.updated > before.updated)
-            #expect(try await stored.users.update(before.id, change) == expected)
+            #expect(try await stored.users.update(before.id, change).value == expected)
             #expect(try stored.users.find(before.id) == expected)
             #expect(try stored.users.find(neighbour.id) == neighbour)
         }
@@ -47,20 +47,20 @@ import Testing
     @Test(arguments: [0, -1, 2, .max, .min] as [Int64])
     func `an id that is not there is nothing`(id: Int64) async throws {
         try await withStorage { stored in
-            let user = try await stored.users.create(firstName: "Taro", lastName: nil)
+            let user = try await stored.users.create(firstName: "Taro", lastName: nil).value
             #expect(try stored.users.find(id) == nil)
-            #expect(try await stored.users.update(id, UserChange(firstName: "X")) == nil)
-            #expect(try await stored.users.delete(id) == nil)
+            #expect(try await stored.users.update(id, UserChange(firstName: "X")).value == nil)
+            #expect(try await stored.users.delete(id).value == nil)
             #expect(try stored.users.find(1) == user)
         }
     }
 
     @Test func `a deleted user is given back once, and the id never again`() async throws {
         try await withStorage { stored in
-            let user = try await stored.users.create(firstName: "Taro", lastName: nil)
-            #expect(try await stored.users.delete(user.id) == user)
-            #expect(try await stored.users.delete(user.id) == nil)
-            #expect(try await stored.users.create(firstName: "Jiro", lastName: nil).id == 2)
+            let user = try await stored.users.create(firstName: "Taro", lastName: nil).value
+            #expect(try await stored.users.delete(user.id).value == user)
+            #expect(try await stored.users.delete(user.id).value == nil)
+            #expect(try await stored.users.create(firstName: "Jiro", lastName: nil).value.id == 2)
         }
     }
 

@@ -21,7 +21,7 @@ final class Clock: Sendable {
 
     @Sendable func now() -> Timestamp { Timestamp(secondsSinceEpoch: seconds.withLock { $0 }) }
 
-    func advance() { seconds.withLock { $0 += 61 } }
+    func advance(by count: Int64 = 61) { seconds.withLock { $0 += count } }
 }
 
 func withStorage<Result>(

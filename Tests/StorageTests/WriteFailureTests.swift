@@ -11,16 +11,17 @@ import Testing
     }
 
     private struct RefusingGate: CommitGate {
-        func commit(_ connection: Connection) throws { throw Refusal() }
+        func commit(_ connection: Connection) throws -> UInt64? { throw Refusal() }
     }
 
     private final class StandingGate: CommitGate {
         let opened = DispatchSemaphore(value: 0)
 
-        func commit(_ connection: Connection) throws {
+        func commit(_ connection: Connection) throws -> UInt64? {
             opened.wait()
             opened.signal()
             try connection.commit()
+            return nil
         }
     }
 
@@ -68,9 +69,9 @@ import Testing
 
     @Test func `a closed database is unavailable, and still read`() async throws {
         try await withStorage { stored in
-            let id = try await stored.todos.create(title: "a")
+            let id = try await stored.todos.create(title: "a").value
             stored.database.close()
-            let error = try await #require(throws: AppError.self) { try await stored.todos.create(title: "b") }
+            let error = try await #require(throws: AppError.self) { try await stored.todos.create(title: "b").value }
             #expect(error.code == .unavailable)
             #expect(try stored.todos.find(id)?.title == "a")
         }

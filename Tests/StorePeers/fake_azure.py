@@ -27,7 +27,7 @@ PLAIN = ["Content-Encoding", "Content-Language", "Content-Length", "Content-MD5"
          "If-Modified-Since", "If-Match", "If-None-Match", "If-Unmodified-Since", "Range"]
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 lock = threading.Lock()
-blobs, blocks = {}, {}
+blobs, blocks, metadata = {}, {}, {}
 serial = 0
 
 
@@ -114,6 +114,7 @@ class Blobs(Handler):
     def keep(self, name, body):
         global serial
         serial += 1
+        metadata[name] = {key: value for key, value in self.headers.items() if key.lower().startswith("x-ms-meta-")}
         blobs[name] = (body, f"0x8DA{serial:012X}", time.time())
         self.reply(201, b"", {"ETag": f'"{blobs[name][1]}"', "Last-Modified": formatdate(blobs[name][2], usegmt=True)})
 
@@ -141,7 +142,8 @@ class Blobs(Handler):
         if name not in blobs:
             return self.fail(404, "BlobNotFound", "The specified blob does not exist.")
         body, etag, modified = blobs[name]
-        headers = {"ETag": f'"{etag}"', "Last-Modified": formatdate(modified, usegmt=True), "x-ms-blob-type": "BlockBlob"}
+        headers = {"ETag": f'"{etag}"', "Last-Modified": formatdate(modified, usegmt=True), "x-ms-blob-type": "BlockBlob",
+                   **metadata[name]}
         self.reply_with_range(body, headers, lambda range: self.fail(416, "InvalidRange", "It is invalid.", range))
 
     def delete(self, name, *_):

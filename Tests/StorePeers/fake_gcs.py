@@ -23,6 +23,7 @@ KEYS = {"testkey": "testsecret"}
 lock = threading.Lock()
 objects = {}
 uploads = {}
+metadata = {}
 serial = 0
 
 
@@ -89,6 +90,9 @@ class Storage(Handler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_any
 
+    def own_metadata(self):
+        return {name: value for name, value in self.headers.items() if name.lower().startswith("x-goog-meta-")}
+
     def store(self, key, body, etag=None):
         global serial
         serial += 1
@@ -99,13 +103,15 @@ class Storage(Handler):
         wanted = self.headers.get("x-goog-if-generation-match")
         if wanted is not None and wanted != (objects[key][3] if key in objects else "0"):
             return self.fail(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
+        metadata[key] = self.own_metadata()
         self.reply(200, b"", self.store(key, body))
 
     def get(self, key, _):
         if key not in objects:
             return self.fail(404, "NoSuchKey", "The specified key does not exist.")
         body, etag, modified, generation = objects[key]
-        headers = {"ETag": etag, "Last-Modified": formatdate(modified, usegmt=True), "x-goog-generation": generation}
+        headers = {"ETag": etag, "Last-Modified": formatdate(modified, usegmt=True), "x-goog-generation": generation,
+                   **metadata.get(key, {})}
         self.reply_with_range(body, headers, lambda range: self.fail(416, "InvalidRange", headers=range))
 
     def delete(self, key, _):
@@ -135,6 +141,7 @@ class Storage(Handler):
         if self.command == "POST" and "uploads" in query:
             serial += 1
             uploads[str(serial)] = (key, {})
+            metadata[key] = self.own_metadata()
             return self.reply(200, f"<InitiateMultipartUploadResult><UploadId>{serial}</UploadId>"
                                    "</InitiateMultipartUploadResult>")
         if query["uploadId"] not in uploads:

@@ -21,17 +21,27 @@ package struct AzureStore: CloudStore {
         (container, partBytes) = (settings.bucket, settings.partBytes)
     }
 
-    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
-        let headers = [Self.blockBlob, (name: "if-none-match", value: "*")]
+    package func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        let headers = [Self.blockBlob, (name: "if-none-match", value: "*")] + Self.metadata(timestamp)
         let answer = try await send(.create, key, .once, .put, headers: headers, body: bytes)
         return Receipt(etag: answer.etag, storeTime: answer.storeTime)
     }
 
     /// Uploads a large body as blocks, which nobody sees, and Azure forgets after a week, until they are a blob.
-    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+    package func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         var part = try await read(source, partBytes, key)
+        let metadata = Self.metadata(timestamp)
         guard part.count == partBytes else {
-            let answer = try await send(.put, key, .repeatable, .put, headers: [Self.blockBlob], body: part)
+            let headers = [Self.blockBlob] + metadata
+            let answer = try await send(.put, key, .repeatable, .put, headers: headers, body: part)
             return Receipt(etag: answer.etag, storeTime: answer.storeTime)
         }
         // The blocks of two uploads to one key must not mix: each has names of its own.
@@ -55,8 +65,14 @@ package struct AzureStore: CloudStore {
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"
             + blocks.map { "<Latest>\($0)</Latest>" }.joined() + "</BlockList>"
         let query = [(name: "comp", value: "blocklist")]
-        let answer = try await send(.put, key, .repeatable, .put, query: query, body: Array(list.utf8))
+        let body = Array(list.utf8)
+        let answer = try await send(.put, key, .repeatable, .put, query: query, headers: metadata, body: body)
         return Receipt(etag: answer.etag, storeTime: answer.storeTime)
+    }
+
+    /// The headers that keep a time beside a blob; Azure takes no '-' in such a name.
+    private static func metadata(_ timestamp: StoreTime?) -> [(name: String, value: String)] {
+        timestamp.map { [(name: "x-ms-meta-litestreamtimestamp", value: $0.iso8601)] } ?? []
     }
 
     /// A page by Azure's own marker; it cannot begin behind a key, so what comes before it is left out here.
@@ -74,11 +90,13 @@ package struct AzureStore: CloudStore {
         let objects = listing.objects.filter { object in
             request.startAfter.map { isOrdered($0, before: object.key) } ?? true
         }
-        guard let marker = listing.marker else { return ObjectPage(objects: objects, next: nil) }
+        guard let marker = listing.marker else {
+            return ObjectPage(objects: objects, next: nil, storeTime: answer.storeTime)
+        }
         guard marker != request.token else {
             throw error(.damaged, .list, request.prefix, "the next page is the same page", answer)
         }
-        return ObjectPage(objects: objects, next: request.next(token: marker))
+        return ObjectPage(objects: objects, next: request.next(token: marker), storeTime: answer.storeTime)
     }
 
     package func delete(_ key: String) async throws(ObjectStoreError) -> Receipt {

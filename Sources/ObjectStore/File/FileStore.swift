@@ -24,7 +24,11 @@ package struct FileStore: ObjectStore {
         name = "file://\(root)"
     }
 
-    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
+    package func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         let path = try path(of: key, .create)
         let answer = try await run(.create, key) { () throws(FileError) -> Result<Receipt, Refusal> in
             let temporary = try makeTemporary(beside: path)
@@ -32,6 +36,7 @@ package struct FileStore: ObjectStore {
             do throws(FileError) {
                 try Self.append(bytes, to: temporary)
                 let file = try File(reading: temporary)
+                if let timestamp { try file.setModified(unixMilliseconds: timestamp.unixMilliseconds) }
                 try file.sync()
                 etag = try Self.etag(file.status())
                 try Files.link(temporary, to: path)
@@ -50,7 +55,11 @@ package struct FileStore: ObjectStore {
         return try unwrap(answer, .create, key)
     }
 
-    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+    package func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         let path = try path(of: key, .put)
         let temporary = try await run(.put, key) { () throws(FileError) in try makeTemporary(beside: path) }
         do throws(ObjectStoreError) {
@@ -64,6 +73,7 @@ package struct FileStore: ObjectStore {
             }
             return try await run(.put, key) { () throws(FileError) in
                 let file = try File(reading: temporary)
+                if let timestamp { try file.setModified(unixMilliseconds: timestamp.unixMilliseconds) }
                 try file.sync()
                 let etag = try Self.etag(file.status())
                 try Files.rename(temporary, to: path)
@@ -111,11 +121,14 @@ package struct FileStore: ObjectStore {
 
     package func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {
         try await run(.list, request.prefix) { () throws(FileError) in
+            // Before the folders are read: what is not among the keys was not there at this time.
+            let time = clock.now()
             var walk = Walk(request: request)
             try collect(folder: "", &walk)
             let isLast = walk.objects.count <= request.limit
             let objects = Array(walk.objects.prefix(request.limit))
-            return ObjectPage(objects: objects, next: isLast ? nil : request.next(startAfter: objects.last?.key))
+            let next = isLast ? nil : request.next(startAfter: objects.last?.key)
+            return ObjectPage(objects: objects, next: next, storeTime: time)
         }
     }
 
@@ -203,6 +216,7 @@ package struct FileStore: ObjectStore {
             size: status.size,
             etag: Self.etag(status),
             lastModified: StoreTime(unixMilliseconds: status.modifiedNanoseconds / 1_000_000),
+            receivedAt: StoreTime(unixMilliseconds: status.changedNanoseconds / 1_000_000),
             storeTime: clock.now()
         )
     }

@@ -20,8 +20,13 @@ package struct S3Store: CloudStore {
         partBytes = settings.partBytes
     }
 
-    package func createIfAbsent(_ key: String, _ bytes: [UInt8]) async throws(ObjectStoreError) -> Receipt {
-        let answer = try await send(.create, key, .once, .put, headers: [dialect.ifAbsent], body: bytes)
+    package func createIfAbsent(
+        _ key: String,
+        _ bytes: [UInt8],
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
+        let headers = [dialect.ifAbsent] + dialect.metadata(timestamp)
+        let answer = try await send(.create, key, .once, .put, headers: headers, body: bytes)
         return Receipt(etag: answer.etag, storeTime: answer.storeTime)
     }
 
@@ -37,11 +42,14 @@ package struct S3Store: CloudStore {
         do throws(StoreAnswerError) { listing = try S3Listing(answer.body, keys: keys) } catch {
             throw self.error(.damaged, .list, request.prefix, error.message, answer)
         }
-        guard listing.isTruncated else { return ObjectPage(objects: listing.objects, next: nil) }
+        guard listing.isTruncated else {
+            return ObjectPage(objects: listing.objects, next: nil, storeTime: answer.storeTime)
+        }
         guard let last = listing.objects.last?.key, last != request.startAfter else {
             throw error(.damaged, .list, request.prefix, "a page without keys that is not the last", answer)
         }
-        return ObjectPage(objects: listing.objects, next: request.next(startAfter: last))
+        let next = request.next(startAfter: last)
+        return ObjectPage(objects: listing.objects, next: next, storeTime: answer.storeTime)
     }
 
     package func delete(_ key: String) async throws(ObjectStoreError) -> Receipt { try await remove(key) }
@@ -54,13 +62,18 @@ package struct S3Store: CloudStore {
 
     // MARK: Put
 
-    package func put(_ key: String, from source: any ByteSource) async throws(ObjectStoreError) -> Receipt {
+    package func put(
+        _ key: String,
+        from source: any ByteSource,
+        timestamp: StoreTime?
+    ) async throws(ObjectStoreError) -> Receipt {
         let first = try await read(source, partBytes, key)
+        let metadata = dialect.metadata(timestamp)
         guard first.count == partBytes else {
-            let answer = try await send(.put, key, .repeatable, .put, body: first)
+            let answer = try await send(.put, key, .repeatable, .put, headers: metadata, body: first)
             return Receipt(etag: answer.etag, storeTime: answer.storeTime)
         }
-        let upload = try await startUpload(key)
+        let upload = try await startUpload(key, metadata)
         do throws(ObjectStoreError) {
             let parts = try await uploadParts(key, upload, first, source)
             return try await completeUpload(key, upload, parts)
@@ -71,8 +84,11 @@ package struct S3Store: CloudStore {
         }
     }
 
-    private func startUpload(_ key: String) async throws(ObjectStoreError) -> String {
-        let answer = try await send(.put, key, .repeatable, .post, query: [("uploads", "")])
+    private func startUpload(
+        _ key: String,
+        _ metadata: [(name: String, value: String)]
+    ) async throws(ObjectStoreError) -> String {
+        let answer = try await send(.put, key, .repeatable, .post, query: [("uploads", "")], headers: metadata)
         guard let root = try? XMLElement(parsing: answer.body), let upload = root.text("UploadId"), !upload.isEmpty
         else {
             throw error(.damaged, .put, key, "no UploadId", answer)
@@ -139,10 +155,17 @@ package struct S3Store: CloudStore {
 struct S3Dialect: Sendable {
     /// The condition that no object of this name exists.
     let ifAbsent: (name: String, value: String)
+    /// What the names of user metadata begin with.
+    let metadataPrefix: String
 
-    static let amazon = S3Dialect(ifAbsent: ("if-none-match", "*"))
+    static let amazon = S3Dialect(ifAbsent: ("if-none-match", "*"), metadataPrefix: "x-amz-meta-")
     /// A generation of zero is that of no object.
-    static let google = S3Dialect(ifAbsent: ("x-goog-if-generation-match", "0"))
+    static let google = S3Dialect(ifAbsent: ("x-goog-if-generation-match", "0"), metadataPrefix: "x-goog-meta-")
+
+    /// The headers that keep a time beside an object.
+    func metadata(_ timestamp: StoreTime?) -> [(name: String, value: String)] {
+        timestamp.map { [(name: "\(metadataPrefix)litestream-timestamp", value: $0.iso8601)] } ?? []
+    }
 }
 
 extension String {

@@ -1,0 +1,50 @@
+package import Metrics
+
+/// What replication counts; one of these for each replica.
+///
+/// Made once by whoever wires the program, and handed to the gate, the log and the restorer.
+package struct ReplicationMetrics: Sendable {
+    /// How far the replica is behind the newest commit that was answered; 0 under the gate, where it cannot be.
+    package let lagSeconds: Gauge
+    /// The newest transaction that is committed here.
+    package let committedTXID: Gauge
+    /// The newest transaction that is known to be in the bucket.
+    package let durableTXID: Gauge
+    /// From a batch's commit to the object that makes it durable, retries included.
+    package let putSeconds: Histogram
+    /// Attempts after the first to create one object.
+    package let retries: Counter
+    /// Objects that another writer had created before us.
+    package let racesLost: Counter
+    /// Batches that ran again on the state that another writer had left.
+    package let batchesRerun: Counter
+    /// Commits whose outcome is not known.
+    package let outcomesUnknown: Counter
+    /// How long the last restore took; 0 if there was none.
+    package let restoreSeconds: Gauge
+    /// When a snapshot was last known to be in the bucket, in seconds since the epoch.
+    package let snapshotTime: Gauge
+
+    package init(_ registry: Registry, replica: String) {
+        let labels = [Label("replica", replica)]
+        let gauge = { (name: String, help: String) in registry.gauge("holdfast_\(name)", help, labels) }
+        let counter = { (name: String, help: String) in
+            registry.counter("holdfast_replication_\(name)_total", help, labels)
+        }
+        lagSeconds = gauge("replication_lag_seconds", "How far the replica is behind.")
+        committedTXID = gauge("replication_txid_committed", "The newest transaction committed here.")
+        durableTXID = gauge("replication_txid_durable", "The newest transaction known to be in the bucket.")
+        putSeconds = registry.histogram(
+            "holdfast_replication_put_duration_seconds",
+            "How long it took to make a batch durable.",
+            .requestSeconds,
+            labels
+        )
+        retries = counter("retries", "Attempts after the first to create an object of the log.")
+        racesLost = counter("races_lost", "Transactions that another writer had created before.")
+        batchesRerun = counter("batches_rerun", "Batches that ran again on another writer's state.")
+        outcomesUnknown = counter("outcomes_unknown", "Commits whose outcome is not known.")
+        restoreSeconds = gauge("restore_duration_seconds", "How long the last restore took.")
+        snapshotTime = gauge("replication_snapshot_timestamp_seconds", "When the newest snapshot was made.")
+    }
+}

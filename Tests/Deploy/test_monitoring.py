@@ -1,0 +1,61 @@
+"""Alerts fire when they should, the dashboard's expressions parse, and both ask for metrics that the service has."""
+
+import json
+import pathlib
+import shutil
+
+import pytest
+import yaml
+from mutation import Fault, faults
+
+from checks import prometheus
+
+DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
+ALERTS = DEPLOY / "prometheus/alerts.yml"
+DASHBOARD = DEPLOY / "grafana/holdfast.json"
+
+ALERT_FAULTS = faults(
+    ("no PromQL", r"\} == 0", "} == "),
+    ("no such function", "rate\\(", "rates("),
+    ("no such time", "for: 2m", "for: soon"),
+    ("never down", r"\} == 0", "} == 2"),
+    ("reads count as writes", r'method!~"GET\|HEAD\|OPTIONS"', 'method=~".*"'),
+    ("a peek is a failure", r"ok\|exists\|notFound", "ok"),
+    ("a threshold nobody reaches", "> 0.05", "> 5"),
+    ("fires too late", r"(HoldfastReplicationLags[\s\S]*?)for: 2m", r"\1for: 20m"),
+    ("0 is 1970", r"\(holdfast_replication_snapshot_timestamp_seconds(\{.*?\}) > 0\)", r"holdfast_replication_snapshot_timestamp_seconds\1"),
+    ("a misspelt metric", "holdfast_database_wal_bytes", "holdfast_wal_bytes"),
+    ("a misspelt label", "status=~", "code=~"),
+    ("no word on what to do", "^          action: Look .*\n"),
+    ("an alert without a test", "HoldfastRestoreIsSlow", "HoldfastRestoreIsSlower"),
+)  # fmt: skip
+DASHBOARD_FAULTS = faults(
+    ("no JSON", '"title": "Holdfast",', '"title": "Holdfast"'),
+    ("no PromQL", r"\[\$__rate_interval\]\)\)", "[$__rate_interval])"),
+    ("a source of one installation", r'"uid": "\$\{source\}"(?=\s*\},\s*"expr": "holdfast_database_bytes)', '"uid": "P1809F7CD0C75ACF3"'),
+    ("two of one id", '"id": 3,', '"id": 2,'),
+    ("one over the other", '"x": 4,', '"x": 0,'),
+)  # fmt: skip
+
+
+def with_tests(folder: pathlib.Path) -> pathlib.Path:
+    shutil.copy(ALERTS.parent / "alerts-test.yml", folder)
+    return folder
+
+
+def test_the_alerts_are_good() -> None:
+    assert prometheus.rule_problems(ALERTS) == []
+
+
+@pytest.mark.parametrize("fault", ALERT_FAULTS, ids=str)
+def test_a_fault_in_the_alerts_is_found(fault: Fault, tmp_path: pathlib.Path) -> None:
+    assert prometheus.rule_problems(fault.planted(ALERTS, with_tests(tmp_path)))
+
+
+def test_the_dashboard_is_good(tmp_path: pathlib.Path) -> None:
+    assert prometheus.dashboard_problems(pathlib.Path(shutil.copy(DASHBOARD, tmp_path))) == []
+
+
+@pytest.mark.parametrize("fault", DASHBOARD_FAULTS, ids=str)
+def test_a_fault_in_the_dashboard_is_found(fault: Fault, tmp_path: pathlib.Path) -> None:
+    assert prometheus.dashboard_problems(fault.planted(DASHBOARD, tmp_path))

@@ -1,0 +1,333 @@
+import LTX
+import ObjectStore
+import Replication
+import StoreTestSupport
+import Synchronization
+import Testing
+
+@Suite struct FencedLogTests {
+    private func withBench(_ body: (LogBench) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder in try await body(LogBench(folder)) }
+    }
+
+    private func txid(_ number: UInt64) -> TXID { TXID(rawValue: number) }
+
+    // MARK: Adding and following
+
+    @Test func `what one log adds, another one follows, link by link`() async throws {
+        try await withBench { bench in
+            let (writer, reader) = (bench.log(), bench.log())
+            for number in 1...7 as ClosedRange<UInt64> {
+                #expect(try await writer.append(UInt8(number)) == .committed(txid(number)))
+            }
+            let files = try await reader.catchUp()
+            #expect(files.map(\.position.txid) == (1...7).map(txid))
+            #expect(files.first?.header.linkedChecksum == nil)
+            #expect(files.dropFirst().map(\.header.linkedChecksum) == files.dropLast().map(\.position.fileChecksum))
+            #expect(files.allSatisfy { $0.header.nodeID == writer.writerID && $0.header.walOffset == 32 })
+            #expect(reader.position == writer.position)
+            #expect(try await reader.append(8) == .committed(txid(8)))
+            #expect(try await writer.append(8) == .lost)
+            #expect(try await writer.catchUp().map(\.header.nodeID) == [reader.writerID])
+            #expect(try await writer.append(9) == .committed(txid(9)))
+        }
+    }
+
+    @Test func `the time of a file is that of its header, also for who only lists it`() async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            let header = log.nextHeader(pageSize: 512, commit: 1)
+            let file = try LogBench.file(1, header)
+            #expect(await log.append(file.bytes, file.position, within: .seconds(20)) == .committed(txid(1)))
+            let info = try await bench.store.head(LogBench.key(1))
+            #expect(info.lastModified == StoreTime(unixMilliseconds: header.timestampMilliseconds))
+        }
+    }
+
+    @Test func `time never goes back along the log, whatever a clock shows`() async throws {
+        try await withBench { bench in
+            let position = try #require(Checksum(rawValue: 1 << 63)).position(5)
+            let tip = LogTip(position: position, timestampMilliseconds: .max)
+            #expect(
+                bench.log(from: LogStart(tip: tip)).nextHeader(pageSize: 512, commit: 1).timestampMilliseconds == .max
+            )
+        }
+    }
+
+    @Test func `two logs that race for every transaction lose none and share none`() async throws {
+        try await withBench { bench in
+            let count = 30
+            let committed = try await withThrowingTaskGroup(of: [TXID].self) { group in
+                for writer in 1...2 as ClosedRange<UInt64> {
+                    group.addTask {
+                        let log = bench.log(writer: writer)
+                        var committed: [TXID] = []
+                        while committed.count < count {
+                            switch try await log.append(UInt8(writer)) {
+                            case .committed(let txid): committed.append(txid)
+                            case .lost: _ = try await log.catchUp()
+                            case .unknown, .refused: throw PeerError(message: "neither won nor lost")
+                            }
+                        }
+                        return committed
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(committed.joined()) == Set((1...UInt64(2 * count)).map(txid)))
+            let files = try await bench.log().catchUp()
+            #expect(files.count == 2 * count)
+            for won in committed {
+                // Whoever was told that a transaction is its own wrote that file.
+                let writers = Set(won.map { files[Int($0.rawValue) - 1].header.nodeID })
+                #expect(writers.count == 1)
+            }
+        }
+    }
+
+    @Test func `a steady writer makes one request for a transaction, and looks after the rest once in a while`()
+        async throws
+    {
+        try await withBench { bench in
+            let log = bench.log(checkInterval: .milliseconds(300))
+            #expect(try await log.append(1) == .committed(txid(1)))
+            #expect(bench.faults.takeCalls() == ["list ltx/", "create \(LogBench.key(1))"])
+            #expect(try await log.append(2) == .committed(txid(2)))
+            #expect(bench.faults.takeCalls() == ["get \(LogBench.key(1))", "create \(LogBench.key(2))"])
+            #expect(try await log.append(3) == .committed(txid(3)))
+            #expect(try await log.confirm() == .current)
+            #expect(bench.faults.takeCalls() == ["create \(LogBench.key(3))"])
+            try await Task.sleep(for: .milliseconds(320))
+            #expect(try await log.append(4) == .committed(txid(4)))
+            #expect(
+                Set(bench.faults.takeCalls()) == [
+                    "get \(LogBench.key(3))", "get \(LogBench.key(1))", "create \(LogBench.key(4))",
+                ]
+            )
+        }
+    }
+
+    // MARK: Answers that say nothing
+
+    @Test(arguments: [FaultPlan.Fault.loseAnswer, .loseRequest])
+    func `a create without an answer counts once, done or not`(fault: FaultPlan.Fault) async throws {
+        try await withBench { bench async throws in
+            let log = bench.log()
+            #expect(try await log.append(1) == .committed(txid(1)))
+            bench.faults.plan(.create, fault)
+            #expect(try await log.append(2) == .committed(txid(2)))
+            #expect(try await log.append(3) == .committed(txid(3)))
+            #expect(try await bench.log().catchUp().count == 3)
+        }
+    }
+
+    @Test func `when reading back fails too, nothing is said, and the next batch finds out`() async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            #expect(try await log.append(1) == .committed(txid(1)))
+            #expect(try await log.append(2) == .committed(txid(2)))
+            bench.faults.plan(.create, .loseAnswer)
+            bench.faults.plan(.get, .refuse(.unreachable))
+            guard case .unknown = try await log.append(3) else {
+                Issue.record("an outcome that nobody knows is unknown")
+                return
+            }
+            #expect(log.position?.txid == txid(2))
+            // The older batch of its own has the name.
+            #expect(try await log.append(4) == .lost)
+            #expect(try await log.catchUp().map(\.header.nodeID) == [log.writerID])
+            #expect(try await log.append(4) == .committed(txid(4)))
+        }
+    }
+
+    @Test func `patience ends on time: with nothing known, or with nothing done`() async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            bench.faults.plan(.create, .hang)
+            let start = ContinuousClock.now
+            guard case .unknown = try await log.append(1, within: .milliseconds(200)) else {
+                Issue.record("a create that was sent may still land")
+                return
+            }
+            #expect(start.duration(to: .now) < .seconds(20))
+            for _ in 0..<1000 { bench.faults.plan(.create, .refuse(.throttled)) }
+            guard case .refused(.store(let error)) = try await log.append(1, within: .milliseconds(100)) else {
+                Issue.record("a create that was never done is refused")
+                return
+            }
+            #expect(error.kind == .throttled)
+        }
+    }
+
+    @Test(arguments: [ObjectStoreError.Kind.accessDenied, .credentials, .bucketMissing, .misconfigured, .rejected])
+    func `what waiting does not change is refused at once`(kind: ObjectStoreError.Kind) async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            bench.faults.plan(.create, .refuse(kind))
+            guard case .refused(.store(let error)) = try await log.append(1) else {
+                Issue.record("\(kind) is no refusal")
+                return
+            }
+            #expect(error.kind == kind)
+            // But not after an attempt that may have worked.
+            bench.faults.plan(.create, .loseRequest, .refuse(kind), .refuse(.ambiguous))
+            #expect(try await log.append(1) == .committed(txid(1)))
+        }
+    }
+
+    @Test func `a store that does not know the time is asked what it holds`() async throws {
+        try await withBench { bench async throws in
+            let log = bench.log()
+            #expect(try await log.append(1) == .committed(txid(1)))
+            bench.faults.plan(.create, .withoutTime)
+            _ = bench.faults.takeCalls()
+            #expect(try await log.append(2) == .committed(txid(2)))
+            #expect(bench.faults.takeCalls().last == "list ltx/")
+        }
+    }
+
+    // MARK: Names that come free again
+
+    @Test func `a writer that stood still in the middle of a PUT does not believe it`() async throws {
+        try await withBench { bench in
+            let (frozen, other) = (bench.log(), bench.log())
+            #expect(try await frozen.append(1) == .committed(txid(1)))
+            _ = try await other.catchUp()
+            bench.faults.plan(
+                .create,
+                .first {
+                    // While it stands still, others go on, and all that they wrote is compacted.
+                    for content in 2...4 as ClosedRange<UInt8> {
+                        let outcome = try? await other.append(content)
+                        #expect(outcome == .committed(TXID(rawValue: UInt64(content))))
+                    }
+                    await expectNoError { _ = try await bench.store.put(LogBench.key(3, level: 1, from: 1), [1]) }
+                    await expectNoError { _ = try await bench.store.delete(LogBench.key(2)) }
+                    bench.advanceStore(by: .seconds(3600))
+                }
+            )
+            #expect(try await frozen.append(2) == .unknown(nil))
+            #expect(try await frozen.append(2) == .lost)
+            #expect(try await frozen.fetchNewer() == .restore)
+        }
+    }
+
+    @Test func `nothing new is believed only near the last confirmation`() async throws {
+        try await withBench { bench in
+            let (idle, other) = (bench.log(), bench.log())
+            #expect(try await other.append(1) == .committed(txid(1)))
+            _ = try await idle.catchUp()
+            #expect(try await idle.peek() == .current)
+            for content in 2...3 as ClosedRange<UInt8> { _ = try await other.append(content) }
+            #expect(try await idle.peek() == .behind)
+            try await bench.store.put(LogBench.key(2, level: 1, from: 1), [1])
+            _ = try await bench.store.delete(LogBench.key(2))
+            // It looks as if nothing came; and near the last confirmation that cannot be.
+            bench.advanceStore(by: .seconds(3600))
+            #expect(try await idle.peek() == .behind)
+            #expect(try await idle.fetchNewer() == .restore)
+        }
+    }
+
+    @Test func `an old position is confirmed by a listing when nothing came`() async throws {
+        try await withBench { bench async throws in
+            let log = bench.log()
+            #expect(try await log.append(1) == .committed(txid(1)))
+            bench.advanceStore(by: .seconds(3600))
+            #expect(try await log.append(2) == .committed(txid(2)))
+            #expect(bench.faults.takeCalls().suffix(2) == ["create \(LogBench.key(2))", "list ltx/"])
+            bench.advanceStore(by: .seconds(3600))
+            #expect(try await log.peek() == .current)
+            #expect(bench.faults.takeCalls() == ["get \(LogBench.key(3))", "list ltx/"])
+            #expect(try await log.append(3) == .committed(txid(3)))
+            #expect(bench.faults.takeCalls() == ["create \(LogBench.key(3))"])
+        }
+    }
+
+    // MARK: What stops the writes
+
+    @Test func `a file of a writer that knows no others stops the writes`() async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            #expect(try await log.append(1) == .committed(txid(1)))
+            var header = log.nextHeader(pageSize: 512, commit: 1)
+            header.nodeID = 0
+            try await bench.store.put(LogBench.key(2), LogBench.file(9, header).bytes)
+            #expect(try await log.append(2) == .refused(.foreignWriter(txid(2))))
+            _ = bench.faults.takeCalls()
+            #expect(try await log.append(2) == .refused(.foreignWriter(txid(2))))
+            #expect(bench.faults.takeCalls() == [])
+            let reader = bench.log()
+            await #expect(throws: LogError.foreignWriter(txid(2))) { try await reader.catchUp() }
+        }
+    }
+
+    @Test func `a prefix that is deleted under the writer stops the writes, until it is back`() async throws {
+        try await withBench { bench in
+            let log = bench.log(checkInterval: .zero)
+            for content in 1...2 as ClosedRange<UInt8> { _ = try await log.append(content) }
+            let first = try await bench.store.get(LogBench.key(1)).bytes
+            _ = try await bench.store.delete(LogBench.key(1))
+            #expect(try await log.append(3) == .refused(.vanished(key: LogBench.key(1))))
+            try await bench.store.put(LogBench.key(1), first)
+            #expect(try await log.append(3) == .committed(txid(3)))
+            _ = try await bench.store.delete(LogBench.key(3))
+            guard case .refused(.vanished) = try await log.append(4) else {
+                Issue.record("nobody removes the newest file of a log")
+                return
+            }
+        }
+    }
+
+    @Test func `a base that was replaced by another one is no deleted prefix`() async throws {
+        try await withBench { bench in
+            let log = bench.log(checkInterval: .zero)
+            for content in 1...2 as ClosedRange<UInt8> { _ = try await log.append(content) }
+            try await bench.store.put(LogBench.key(2, level: 9, from: 1), [1])
+            _ = try await bench.store.delete(LogBench.key(1))
+            #expect(try await log.append(3) == .committed(txid(3)))
+            _ = bench.faults.takeCalls()
+            #expect(try await log.append(4) == .committed(txid(4)))
+            #expect(bench.faults.takeCalls().contains("get \(LogBench.key(2, level: 9, from: 1))"))
+        }
+    }
+
+    @Test func `an overwritten, mixed, damaged or turned back file is named and not applied`() async throws {
+        try await withBench { bench in
+            let log = bench.log()
+            for content in 1...3 as ClosedRange<UInt8> { _ = try await log.append(content) }
+            let whole = try await bench.store.get(LogBench.key(2)).bytes
+            var header = try Header(whole.span)
+
+            // Another file of ours under the name of the second: the third does not follow on it.
+            try await bench.store.put(LogBench.key(2), LogBench.file(7, header).bytes)
+            await #expect(throws: LogError.brokenChain(txid(3))) { try await bench.log().catchUp() }
+
+            header.timestampMilliseconds = 0
+            try await bench.store.put(LogBench.key(2), LogBench.file(2, header).bytes)
+            await #expect(throws: LogError.timeGoesBack(txid(2))) { try await bench.log().catchUp() }
+
+            for damaged in [Array(whole.dropLast()), whole + [0], [], whole.map { $0 ^ 1 }] {
+                try await bench.store.put(LogBench.key(2), damaged)
+                let error = await #expect(throws: LogError.self) { try await bench.log().catchUp() }
+                guard case .damaged(LogBench.key(2), _) = error else {
+                    Issue.record("\(String(describing: error)) does not name the file")
+                    continue
+                }
+            }
+            try await bench.store.put(LogBench.key(2), bench.store.get(LogBench.key(1)).bytes)
+            let error = await #expect(throws: LogError.self) { try await bench.log().catchUp() }
+            #expect(error.map { "\($0)" }?.contains("other transactions") == true)
+        }
+    }
+}
+
+extension Checksum {
+    fileprivate func position(_ number: UInt64) -> Position {
+        Position(txid: TXID(rawValue: number), fileChecksum: self)
+    }
+}
+
+private func expectNoError(_ body: () async throws -> Void) async {
+    do { try await body() } catch { Issue.record(error) }
+}
