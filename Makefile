@@ -10,13 +10,13 @@ TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 pyth
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
-SCRIPTS := $(wildcard deploy/*/*.sh) Tests/Deploy/fetch-promtool Tests/Interop/fetch-litestream .ci/run
+SCRIPTS := $(wildcard deploy/*/*.sh) Tests/Container/bases Tests/Deploy/fetch-promtool Tests/Interop/fetch-litestream .ci/run
 # docker or podman, whichever is there.
 ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
 IMAGE ?= holdfast
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build and serve on port 8080, with data/holdfast.db
 	@$(call install,$(BUILD_PACKAGES))
@@ -49,11 +49,15 @@ bench: build ## measure against a Go peer, in pairs
 	python3 Tests/Bench/bench.py
 
 torture: build ## ten minutes of kills, freezes and faults against a folder, or REPLICA=s3://bucket/path
+	@$(call install,libfaketime)
 	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
 
 image: ## build the container image: holdfast
 	$(ENGINE) build $(IMAGE_FLAGS) -f deploy/Dockerfile -t $(IMAGE) \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
+
+container-test: image .venv/ready ## run the image as platforms do, and kill it
+	ENGINE=$(ENGINE) IMAGE=$(IMAGE) .venv/bin/pytest -q -s Tests/Container
 
 fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
@@ -87,4 +91,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image test lint format bench fuzz coverage clean
+.PHONY: help run build image container-test test lint format bench torture fuzz coverage clean

@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "Metrics", swiftSettings: wraps),
         .target(
             name: "Replication",
-            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "WAL"],
+            dependencies: ["Files", "LTX", "LZ4", "Metrics", "ObjectStore", "SQLite", "Threads", "WAL"],
             swiftSettings: pure
         ),
         .target(
@@ -130,7 +130,7 @@ let package = Package(
             name: "ReplicationTests",
             dependencies: [
                 "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
-                "StoreTestSupport", "WAL",
+                "StoreTestSupport", "TestSupport", "WAL",
             ],
             exclude: ["Fixtures"],
             swiftSettings: wraps

@@ -100,6 +100,26 @@ package enum Files {
         do throws(FileError) { try remove(path) } catch { guard error.isMissing else { throw error } }
     }
 
+    /// What tells the file at `path` from another one that gets its name; nil where there is none.
+    ///
+    /// Does not open it: closing a descriptor of a database drops the locks that SQLite has on it.
+    package static func inode(of path: String) throws(FileError) -> UInt64? {
+        try look(at: path).map { UInt64($0.st_ino) }
+    }
+
+    /// The size of the file at `path`, which is not opened either; nil where there is none.
+    package static func size(of path: String) throws(FileError) -> Int? {
+        try look(at: path).map { Int($0.st_size) }
+    }
+
+    private static func look(at path: String) throws(FileError) -> stat? {
+        var status = stat()
+        guard stat(path, &status) != 0 else { return status }
+        let error = FileError("stat", path)
+        guard error.isMissing else { throw error }
+        return nil
+    }
+
     /// Makes the names in `folder` durable.
     package static func syncFolder(_ folder: String) throws(FileError) {
         try File(reading: folder).sync()

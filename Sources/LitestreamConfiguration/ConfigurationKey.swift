@@ -47,4 +47,16 @@ enum ConfigurationKey {
         "socket": ["enabled": .flag, "path": .text, "permissions": .text],
         "age": ["identities": .section, "recipients": .section],
     ]
+
+    /// Keys that are understood and change nothing about how this program replicates, with the value that says the same
+    /// as their absence.
+    static let withoutEffect: [String: String] = [
+        "validation-interval": "", "host": "", "user": "", "password": "", "key-path": "", "host-key": "",
+        "concurrent-writes": "", "auto-recover": "", "max-sync-ltx-files": "", "sign-payload": "true",
+        "require-content-md5": "", "storage-class": "", "concurrency": "", "sse-algorithm": "",
+        "sse-customer-algorithm": "", "sse-customer-key": "", "sse-customer-key-path": "", "sse-kms-key-id": "",
+        "meta-dir": "", "max-checkpoint-page-count": "", "restore-if-db-not-exists": "false", "mcp-addr": "",
+        "verify-compaction": "", "heartbeat-url": "", "heartbeat-interval": "", "shutdown-sync-interval": "",
+        "l0-retention-check-interval": "", "retention-check-interval": "", "validation": "", "socket": "", "source": "",
+    ]
 }

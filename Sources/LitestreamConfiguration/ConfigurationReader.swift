@@ -6,6 +6,8 @@ struct ConfigurationReader {
     let folder: String
     let home: String?
     private(set) var warnings: [String] = []
+    private(set) var withoutEffect: [String] = []
+    private(set) var global = LitestreamConfiguration.Global()
 
     /// A mapping whose keys are known and whose values have been looked at.
     private struct Section {
@@ -18,6 +20,10 @@ struct ConfigurationReader {
             }
             return text
         }
+
+        func duration(_ key: String) -> Duration? { text(key).flatMap(ConfigurationValue.duration) }
+
+        func integer(_ key: String) -> Int? { text(key).flatMap { Int($0) } }
 
         func flag(_ key: String) -> Bool? { text(key).flatMap(ConfigurationValue.flag) }
     }
@@ -33,6 +39,7 @@ struct ConfigurationReader {
         }
         guard let root else { return [] }
         let top = try section(root, "the file", ConfigurationKey.top)
+        try readGlobal(top)
         var databases: [LitestreamConfiguration.Database] = []
         for item in try items(top.values["dbs"], "dbs") {
             let database = try database(item, defaults: top)
@@ -69,7 +76,76 @@ struct ConfigurationReader {
             }
             replicas.append(replica)
         }
-        return LitestreamConfiguration.Database(path: absolute(path), replicas: replicas)
+        var database = LitestreamConfiguration.Database(path: absolute(path), replicas: replicas)
+        database.metaPath = section.text("meta-path").map(absolute)
+        database.monitorInterval = try positive(section, "monitor-interval")
+        database.checkpointInterval = try positive(section, "checkpoint-interval")
+        database.checkpointPages = try count(section, "min-checkpoint-page-count")
+        database.truncatePages = section.integer("truncate-page-n")
+        database.busyTimeout = try positive(section, "busy-timeout")
+        database.logBytesMax = section.text("max-sync-wal-bytes").flatMap(ConfigurationValue.byteCount)
+        return database
+    }
+
+    private mutating func readGlobal(_ top: Section) throws(ConfigurationError) {
+        global.metricsAddress = top.text("addr")
+        global.command = top.text("exec")
+        global.l0Retention = top.duration("l0-retention")
+        global.shutdownSyncTimeout = top.duration("shutdown-sync-timeout")
+        if let logging = try part(top, "logging") {
+            (global.logLevel, global.logType) = (logging.text("level"), logging.text("type"))
+            global.logsToStandardError = logging.flag("stderr") ?? false
+        }
+        if let snapshot = try part(top, "snapshot") {
+            global.snapshotInterval = try positive(snapshot, "interval")
+            global.snapshotRetention = snapshot.duration("retention")
+        }
+        global.deletes = try part(top, "retention")?.flag("enabled") ?? true
+        if let levels = top.values["levels"] {
+            var intervals: [Duration] = []
+            for item in try items(levels, "levels") {
+                guard let interval = try positive(mapping(item), "interval") else {
+                    throw ConfigurationError(line: item.line, message: "a level needs an interval")
+                }
+                intervals.append(interval)
+            }
+            guard intervals.count <= Self.levelCountMax else {
+                throw ConfigurationError(line: levels.line, message: "there are at most \(Self.levelCountMax) levels")
+            }
+            global.levelIntervals = intervals.isEmpty ? nil : intervals
+        }
+    }
+
+    /// Level 0 has the transactions, level 9 the snapshots.
+    private static let levelCountMax = 8
+
+    /// A section that was looked at before, key by key.
+    private func part(_ section: Section, _ key: String) throws(ConfigurationError) -> Section? {
+        guard let node = section.values[key], case .mapping = node.content else { return nil }
+        return mapping(node)
+    }
+
+    private func mapping(_ node: YAMLNode) -> Section {
+        var section = Section(line: node.line)
+        guard case .mapping(let members) = node.content else { return section }
+        for (key, _, value) in members { section.values[key] = value }
+        return section
+    }
+
+    private func positive(_ section: Section, _ key: String) throws(ConfigurationError) -> Duration? {
+        guard let duration = section.duration(key) else { return nil }
+        guard duration >= .milliseconds(1) else { throw tooSmall(section, key) }
+        return duration
+    }
+
+    private func count(_ section: Section, _ key: String) throws(ConfigurationError) -> Int? {
+        guard let count = section.integer(key) else { return nil }
+        guard count > 0 else { throw tooSmall(section, key) }
+        return count
+    }
+
+    private func tooSmall(_ section: Section, _ key: String) -> ConfigurationError {
+        ConfigurationError(line: section.values[key]?.line ?? section.line, message: "\(key) must be more than 0")
     }
 
     // MARK: Replicas
@@ -87,13 +163,16 @@ struct ConfigurationReader {
         if let age = section.values["age"], case .mapping(let members) = age.content, !members.isEmpty {
             throw ConfigurationError(line: age.line, message: "age encryption is not supported")
         }
-        do throws(StoreURLError) {
-            let settings = try settings(section)
-            let type = section.text("type") ?? section.text("url").map { String($0.prefix { $0 != ":" }) }
-            return LitestreamConfiguration.Replica(name: section.text("name") ?? type ?? "file", settings: settings)
-        } catch {
+        let settings: StoreSettings
+        do throws(StoreURLError) { settings = try self.settings(section) } catch {
             throw ConfigurationError(line: node.line, message: error.message)
         }
+        let type = section.text("type") ?? section.text("url").map { String($0.prefix { $0 != ":" }) }
+        var replica = LitestreamConfiguration.Replica(name: section.text("name") ?? type ?? "file", settings: settings)
+        replica.syncInterval = try positive(section, "sync-interval")
+        replica.snapshotInterval = try positive(section, "snapshot-interval")
+        replica.retention = section.duration("retention")
+        return replica
     }
 
     private func settings(_ section: Section) throws(StoreURLError) -> StoreSettings {
@@ -170,6 +249,10 @@ struct ConfigurationReader {
             }
             try check(value, key, kind)
             section.values[key] = value
+            let isSet = if case .scalar = value.content { section.text(key) != nil } else { true }
+            if isSet, let neutral = ConfigurationKey.withoutEffect[key], section.text(key) != neutral {
+                withoutEffect.append("line \(line): \(key) has no effect on replication here")
+            }
         }
         return section
     }

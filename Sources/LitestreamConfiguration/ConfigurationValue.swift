@@ -12,7 +12,7 @@ enum ConfigurationValue {
             if Double(text) != nil, text != "0" {
                 return "needs a unit: is \(text) meant as \(text)s? Litestream would take it for nanoseconds"
             }
-            return isDuration(text) ? nil : "must be a duration such as 500ms, 10s, 5m or 24h"
+            return duration(text) != nil ? nil : "must be a duration such as 500ms, 10s, 5m or 24h"
         }
     }
 
@@ -37,17 +37,24 @@ enum ConfigurationValue {
     }
 
     /// Go's form: numbers with units, one after the other, such as `1h30m` or `1.5s`.
-    private static func isDuration(_ text: String) -> Bool {
-        if text == "0" { return true }
-        let units: Set<Substring> = ["ns", "us", "µs", "ms", "s", "m", "h"]
-        var rest = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
+    static func duration(_ text: String) -> Duration? {
+        if text == "0" { return .zero }
+        let units: [Substring: Double] = [
+            "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,
+        ]
+        let isNegative = text.hasPrefix("-")
+        var rest = isNegative || text.hasPrefix("+") ? text.dropFirst() : text[...]
+        var seconds = 0.0
         repeat {
             let number = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
             rest = rest.dropFirst(number.count)
             let unit = rest.prefix { $0.isLetter }
             rest = rest.dropFirst(unit.count)
-            guard Double(number) != nil, units.contains(unit) else { return false }
+            guard let number = Double(number), let unit = units[unit] else { return nil }
+            seconds += number * unit
         } while !rest.isEmpty
-        return true
+        // Three hundred years, as in Go.
+        guard seconds < 1e10 else { return nil }
+        return .seconds(isNegative ? -seconds : seconds)
     }
 }

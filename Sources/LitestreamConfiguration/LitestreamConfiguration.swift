@@ -7,17 +7,59 @@ package struct LitestreamConfiguration: Sendable {
         /// Absolute.
         package let path: String
         package let replicas: [Replica]
+        /// How it is followed; nil where the default is good.
+        package internal(set) var metaPath: String?
+        package internal(set) var monitorInterval: Duration?
+        package internal(set) var checkpointInterval: Duration?
+        package internal(set) var checkpointPages: Int?
+        package internal(set) var truncatePages: Int?
+        package internal(set) var busyTimeout: Duration?
+        package internal(set) var logBytesMax: Int?
+
+        init(path: String, replicas: [Replica]) {
+            (self.path, self.replicas) = (path, replicas)
+        }
     }
 
     package struct Replica: Sendable {
         /// The name it was given, or its type.
         package let name: String
         package let settings: StoreSettings
+        package internal(set) var syncInterval: Duration?
+        package internal(set) var snapshotInterval: Duration?
+        package internal(set) var retention: Duration?
+
+        package init(name: String, settings: StoreSettings) {
+            (self.name, self.settings) = (name, settings)
+        }
     }
 
+    /// What is said once for all databases.
+    package struct Global: Sendable, Equatable {
+        package init() {}
+
+        /// Where metrics are served: `:9090`, `127.0.0.1:9090`.
+        package internal(set) var metricsAddress: String?
+        /// A program to run meanwhile.
+        package internal(set) var command: String?
+        package internal(set) var logLevel: String?
+        package internal(set) var logType: String?
+        package internal(set) var logsToStandardError = false
+        /// The intervals of level 1 and those above.
+        package internal(set) var levelIntervals: [Duration]?
+        package internal(set) var snapshotInterval: Duration?
+        package internal(set) var snapshotRetention: Duration?
+        package internal(set) var l0Retention: Duration?
+        package internal(set) var deletes = true
+        package internal(set) var shutdownSyncTimeout: Duration?
+    }
+
+    package let global: Global
     package let databases: [Database]
     /// What was not understood and passed over, in words for whoever wrote it.
     package let warnings: [String]
+    /// What was understood and has no effect on replication, in the same form.
+    package let withoutEffect: [String]
 
     /// Reads the text of a configuration file.
     ///
@@ -31,7 +73,7 @@ package struct LitestreamConfiguration: Sendable {
     ) throws(ConfigurationError) {
         var reader = ConfigurationReader(folder: folder, home: home)
         databases = try reader.databases(variables.map { Self.expand(text, $0) } ?? text)
-        warnings = reader.warnings
+        (global, warnings, withoutEffect) = (reader.global, reader.warnings, reader.withoutEffect)
     }
 
     /// Finds a database by its path as somebody types it.

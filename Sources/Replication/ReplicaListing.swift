@@ -22,11 +22,23 @@ package struct LTXFile: Hashable, Sendable {
 package struct ReplicaObject: Hashable, Sendable {
     package let key: String
     package let size: Int
-    /// When the store received it.
+    /// When the store received it, or the time that it was given.
     package let timeMilliseconds: Int64
+    /// When the store received it, or later.
+    package let receivedMilliseconds: Int64
 
-    package init(key: String, size: Int, timeMilliseconds: Int64) {
+    package init(key: String, size: Int, timeMilliseconds: Int64, receivedMilliseconds: Int64? = nil) {
         (self.key, self.size, self.timeMilliseconds) = (key, size, timeMilliseconds)
+        self.receivedMilliseconds = receivedMilliseconds ?? timeMilliseconds
+    }
+
+    init(_ info: ObjectInfo) {
+        self.init(
+            key: info.key,
+            size: info.size,
+            timeMilliseconds: info.lastModified?.unixMilliseconds ?? 0,
+            receivedMilliseconds: info.receivedAt?.unixMilliseconds
+        )
     }
 }
 
@@ -72,10 +84,7 @@ package struct ReplicaListing: Sendable {
         var found: [ReplicaObject] = []
         // By what keys can begin with: a root may hold much else, such as the replicas of other databases.
         for prefix in ReplicaLayout.allCases.map(\.prefix) + ["generations/"] {
-            found += try await store.listAll(prefix).map { info in
-                let time = info.lastModified?.unixMilliseconds ?? 0
-                return ReplicaObject(key: info.key, size: info.size, timeMilliseconds: time)
-            }
+            found += try await store.listAll(prefix).map { ReplicaObject($0) }
         }
         self.init(found)
     }

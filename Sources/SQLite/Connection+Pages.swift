@@ -14,6 +14,8 @@ package struct WALMark: Equatable, Sendable {
     /// The running checksum after the last frame.
     package let checksum1: UInt32
     package let checksum2: UInt32
+    /// Grows by one with every commit, also when the log is started over; only a recovery resets it.
+    package let changeCounter: UInt32
     /// Whether all of it is in the database file too.
     package let isInDatabase: Bool
 }
@@ -74,6 +76,13 @@ extension Connection {
         return Int(size)
     }
 
+    /// The size of the WAL file, whatever is in it.
+    package func walFileSize() throws(SQLiteError) -> Int {
+        var size: sqlite3_int64 = 0
+        try check(csqlite_file_size(try file(SQLITE_FCNTL_JOURNAL_POINTER), &size), "file size")
+        return Int(size)
+    }
+
     private func file(_ which: Int32) throws(SQLiteError) -> UnsafeMutablePointer<sqlite3_file> {
         guard let file = csqlite_file(handle, which) else {
             throw SQLiteError(code: SQLITE_MISUSE, message: "the connection has no such file open", sql: nil)
@@ -94,7 +103,7 @@ extension Connection {
     }
 
     /// The header is nil while somebody writes it.
-    private func walIndex() throws(SQLiteError) -> (header: WALIndexHeader?, backfilled: UInt32) {
+    func walIndex() throws(SQLiteError) -> (header: WALIndexHeader?, backfilled: UInt32) {
         var bytes = [UInt8](repeating: 0, count: Int(csqlite_wal_index_header_size))
         var backfilled: UInt32 = 0
         let code = csqlite_wal_index(try file(SQLITE_FCNTL_FILE_POINTER), &bytes, &backfilled)
@@ -110,7 +119,7 @@ extension Connection {
 }
 
 /// The header of the wal-index: in the machine's byte order, except for the salts, which are as in the WAL.
-private struct WALIndexHeader: Equatable {
+struct WALIndexHeader: Equatable {
     let bytes: [UInt8]
 
     func mark(backfilled: UInt32) -> WALMark {
@@ -122,6 +131,7 @@ private struct WALIndexHeader: Equatable {
             salt2: UInt32(bigEndian: word(36)),
             checksum1: word(24),
             checksum2: word(28),
+            changeCounter: word(8),
             isInDatabase: backfilled >= frameCount
         )
     }

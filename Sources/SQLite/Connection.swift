@@ -11,6 +11,8 @@ package final class Connection {
         /// Reads and writes, creates the file, and leaves checkpoints to its owner.
         case readWrite
         case readOnly
+        /// Pins and checkpoints what other programs write, and changes no row.
+        case following
         /// Reads a file that nobody else opens or changes: no lock, no WAL, and no file beside it.
         case immutable
     }
@@ -33,6 +35,7 @@ package final class Connection {
             switch mode {
             case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             case .readOnly: SQLITE_OPEN_READONLY
+            case .following: SQLITE_OPEN_READWRITE
             case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }
         let name = mode == .immutable ? Self.immutableURI(path) : Self.plain(path)
@@ -186,6 +189,7 @@ package final class Connection {
         try require("PRAGMA foreign_keys", is: "1")
         try run("PRAGMA trusted_schema = OFF")
         try run("PRAGMA mmap_size = 0")
+        if mode == .following { try follow() }
         guard mode == .readWrite else { return }
         guard try first("PRAGMA encoding", row: { $0.text(0) }) == "UTF-8" else {
             // Rows are read as the bytes they are stored as.

@@ -32,6 +32,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
         code == csqlite_constraint_unique || code == csqlite_constraint_primarykey
     }
 
+    /// Others have what it takes, for longer than was waited.
+    package var isBusy: Bool { primary == SQLITE_BUSY }
+
     /// The disk, or the quota, is full.
     package var isFull: Bool { primary == SQLITE_FULL }
 

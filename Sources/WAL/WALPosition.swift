@@ -7,7 +7,7 @@ package struct WALPosition: Hashable, Sendable {
     /// The running checksum up to there, which the next frame continues.
     package let checksum: WALChecksum
 
-    init(header: WALHeader, offset: UInt64, checksum: WALChecksum) {
+    package init(header: WALHeader, offset: UInt64, checksum: WALChecksum) {
         self.header = header
         self.offset = offset
         self.checksum = checksum

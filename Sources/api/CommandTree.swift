@@ -17,8 +17,9 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, health, restore, databases, ltx, snapshots, generations, wal, torture,
-            openapi, config, completions, version, .help,
+            serve, migrate, seed, doctor, health, replicate, status, restore, databases, ltx, snapshots, generations,
+            wal,
+            torture, openapi, config, completions, version, .help,
         ]
     )
 
@@ -113,6 +114,45 @@ enum CommandTree {
     )
 
     // MARK: Replicas
+
+    private static let replicate = Command(
+        "replicate",
+        summary: "Replicate databases that other programs write.",
+        discussion: """
+            Follows the databases of a litestream.yml, or one that is named with its replicas, and keeps the replicas up \
+            to date until SIGTERM or SIGINT; then it uploads what is left and exits 0. A second signal exits at once. With \
+            --exec it runs a program meanwhile, passes signals on to it, and exits with its exit code.
+            """,
+        examples: [
+            ("api replicate --config litestream.yml", "what a configuration says"),
+            ("api replicate /data/app.db s3://bucket/app", "one database"),
+            ("api replicate --exec 'app --port 80' /data/app.db s3://bucket/app", "for as long as the app runs"),
+        ],
+        options: [
+            Option("exec", .value("COMMAND"), help: "Run this, split into words as a shell does."),
+            Option("once", .flag, help: "Bring the replicas up to date and exit."),
+            Option(
+                "log-level",
+                .value("LEVEL"),
+                environment: ["LOG_LEVEL"],
+                completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
+                help: "Log nothing that matters less; info by default."
+            ),
+            litestreamConfig, noExpandEnv,
+        ],
+        positionals: [
+            Positional("DB", .optional, completion: .file, help: "A database; its replicas follow."),
+            Positional("URL", .repeated, help: "Replicas: file://, s3://, gs:// or abs://."),
+        ]
+    )
+
+    private static let status = Command(
+        "status",
+        summary: "Show how far databases are replicated.",
+        discussion: "Exits 1 if a replica cannot be read.",
+        options: [litestreamConfig, noExpandEnv, json],
+        positionals: [Positional("DB", .repeated, completion: .file, help: "Only these of the configuration.")]
+    )
 
     private static let restore = Command(
         "restore",
@@ -244,6 +284,7 @@ enum CommandTree {
                 completion: .choices(Schedule.FaultLevel.allCases.map(\.rawValue)),
                 help: "How badly the store and the machine behave."
             ),
+            Option("freeze", .value("TIME", default: "8s"), help: "How long a process stands still when it does."),
             Option(
                 "durability",
                 .value("MODE", default: TortureCommand.Durability.replicated.rawValue),

@@ -14,7 +14,7 @@ enum Program {
     static func main() {
         keepStandardDescriptors()
         // Nothing of the program may belong to the main actor: nobody runs its queue.
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        exit(run(Array(OwnProcess.arguments.dropFirst())).rawValue)
     }
 
     /// Takes the places of standard descriptors that the caller closed.
@@ -52,6 +52,8 @@ enum Program {
             try SeedCommand(invocation, console).run()
         case "health": return try HealthCommand(invocation, console).run()
         case "doctor": return try DoctorCommand(invocation, console).run()
+        case "status": return try StatusCommand(invocation, console).run()
+        case "replicate": return try ReplicateCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()

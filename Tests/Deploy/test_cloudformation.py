@@ -82,7 +82,8 @@ BUCKET_FAULTS = faults(
     ("no such action", "'s3:GetObject'", "'s3:GetObjekt'"),
     ("cannot delete", ", 's3:DeleteObject'", ""),
     ("the whole bucket", r"'\$\{Bucket.Arn\}/\$\{Prefix\}/\*'(?![\s\S]*Prefix\}/\*)", "'${Bucket.Arn}/*'"),
-    ("lists the whole bucket", r"^ *Condition: \{StringLike: .*\n"),
+    ("an absent object is a forbidden one", r"(Action: \['s3:ListBucket'.*\n)", r"\1            Condition: {StringLike: {'s3:prefix': ['holdfast/*']}}\n"),
+    ("cannot list", "'s3:ListBucket', ", ""),
     ("no such resource", "!GetAtt Bucket.Arn", "!GetAtt Bukket.Arn"),
 )
 

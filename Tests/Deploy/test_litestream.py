@@ -1,14 +1,12 @@
 """The litestream.yml variants say the same to our program and to Litestream."""
 
-import os
 import pathlib
 import subprocess
 
 import pytest
+from workplace import API, ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGURATIONS = sorted((ROOT / "deploy/litestream").glob("*.yml"))
-API = pathlib.Path(os.environ.get("API_BINARY", ROOT / ".build/debug/api"))
 VARIABLES = {
     "BUCKET": "bucket",
     "REGION": "eu-central-1",

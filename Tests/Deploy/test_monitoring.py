@@ -1,11 +1,9 @@
 """Alerts fire when they should, the dashboard's expressions parse, and both ask for metrics that the service has."""
 
-import json
 import pathlib
 import shutil
 
 import pytest
-import yaml
 from mutation import Fault, faults
 
 from checks import prometheus
@@ -59,3 +57,10 @@ def test_the_dashboard_is_good(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("fault", DASHBOARD_FAULTS, ids=str)
 def test_a_fault_in_the_dashboard_is_found(fault: Fault, tmp_path: pathlib.Path) -> None:
     assert prometheus.dashboard_problems(fault.planted(DASHBOARD, tmp_path))
+
+
+def test_what_is_asked_for_is_understood() -> None:
+    expression = 'rate(a_total{job="x", b!~"c{}"}[5m]) / sum by (le) (d_seconds_bucket{job="x"}) + up{job="x"}'
+    assert prometheus.asked(expression) == {"a_total": {"b"}, "d_seconds": set()}
+    text = '# TYPE a_total counter\na_total{b="1",c="2"} 5\nd_seconds_bucket{le="+Inf"} 1\n'
+    assert prometheus.exposed(text) == {"a_total": {"b", "c"}, "d_seconds": {"le"}}

@@ -37,26 +37,15 @@ package struct PageImage: ~Copyable {
     ///
     /// Blocks for as long as it takes to read the WAL.
     package init(_ path: String) throws(PageImageError) {
-        let connection: Connection
-        let pinned: WALMark?
-        let (size, fileSize): (Int, Int)
-        do throws(SQLiteError) {
-            connection = try Connection(path, .readOnly)
-            pinned = try connection.pinMark()
-            size = Int(try connection.first("PRAGMA page_size") { $0.integer(0) } ?? 0)
-            fileSize = try connection.databaseFileSize()
-        } catch { throw .sqlite(error) }
-        guard let pinned else { throw .notWAL }
-        let commit = pinned.pageCount != 0 ? pinned.pageCount : UInt32((fileSize + size - 1) / size)
-        guard commit > 0 else { throw .empty }
-        let mark = Mark(
-            walOffset: UInt64(WALHeader.size + pinned.frameCount * (WALFrame.headerSize + size)),
-            salt1: pinned.salt1,
-            salt2: pinned.salt2
-        )
-        let logged = pinned.isInDatabase ? [] : try Self.readLog(connection, pinned, mark, pageSize: size)
-        (self.connection, self.commit, self.mark, self.logged) = (connection, commit, mark, logged)
-        pageSize = UInt32(size)
+        let (connection, pinned) = try Self.pin(path)
+        (pageSize, commit, mark, logged) = try Self.read(connection, pinned)
+        self.connection = connection
+    }
+
+    /// The image of what a connection has pinned, for as long as the pin lasts.
+    init(_ connection: Connection, _ pinned: WALMark) throws(PageImageError) {
+        (pageSize, commit, mark, logged) = try Self.read(connection, pinned)
+        self.connection = connection
     }
 
     /// A header for a file that holds this image as the state after `maxTXID`.
@@ -100,6 +89,37 @@ package struct PageImage: ~Copyable {
         if isLogged { loggedPassed += 1 }
         passed = number
         return number
+    }
+
+    private static func read(
+        _ connection: Connection,
+        _ pinned: WALMark
+    ) throws(PageImageError) -> (pageSize: UInt32, commit: UInt32, mark: Mark, logged: [WALPage]) {
+        let (size, fileSize): (Int, Int)
+        do throws(SQLiteError) {
+            size = Int(try connection.first("PRAGMA page_size") { $0.integer(0) } ?? 0)
+            fileSize = try connection.databaseFileSize()
+        } catch { throw .sqlite(error) }
+        let commit = pinned.pageCount != 0 ? pinned.pageCount : UInt32((fileSize + size - 1) / size)
+        guard commit > 0 else { throw .empty }
+        let mark = Mark(
+            walOffset: UInt64(WALHeader.size + pinned.frameCount * (WALFrame.headerSize + size)),
+            salt1: pinned.salt1,
+            salt2: pinned.salt2
+        )
+        let logged = pinned.isInDatabase ? [] : try readLog(connection, pinned, mark, pageSize: size)
+        return (UInt32(size), commit, mark, logged)
+    }
+
+    private static func pin(_ path: String) throws(PageImageError) -> (Connection, WALMark) {
+        let connection: Connection
+        let pinned: WALMark?
+        do throws(SQLiteError) {
+            connection = try Connection(path, .readOnly)
+            pinned = try connection.pinMark()
+        } catch { throw .sqlite(error) }
+        guard let pinned else { throw .notWAL }
+        return (connection, pinned)
     }
 
     /// Finds the newest version of each page in the log up to the mark.

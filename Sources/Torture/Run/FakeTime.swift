@@ -18,6 +18,9 @@ struct FakeTime: Sendable {
     /// Variables that put a program's wall clock forward or back; the clock that measures stays right.
     func variables(skew: Duration) -> [String: String] {
         let seconds = skew.components.seconds
-        return ["LD_PRELOAD": library, "FAKETIME": "\(seconds < 0 ? "" : "+")\(seconds)s", "DONT_FAKE_MONOTONIC": "1"]
+        return [
+            "LD_PRELOAD": library, "FAKETIME": "\(seconds < 0 ? "" : "+")\(seconds)s", "DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        ]
     }
 }

@@ -38,6 +38,8 @@ extension Report {
         json.integer(Int64(longestGap.milliseconds))
         json.key("longest_deploy_gap_ms")
         if let longestOverlapGap { json.integer(Int64(longestOverlapGap.milliseconds)) } else { json.null() }
+        json.key("deploy_failures")
+        json.integer(Int64(overlapFailureCount))
         json.key("restore_ms")
         if let restoreTime { json.integer(Int64(restoreTime.milliseconds)) } else { json.null() }
         json.key("transactions")

@@ -26,6 +26,8 @@ package struct Report: Sendable {
     /// The longest time in which no write was acknowledged, and the same while two processes took turns.
     package var longestGap: Duration
     package var longestOverlapGap: Duration?
+    /// Requests that began while two processes took turns, and were neither done nor answered with what is there.
+    package var overlapFailureCount: Int
     package var restoreTime: Duration?
     package var newestTXID: UInt64?
     /// What was not tried, and why.
@@ -57,6 +59,10 @@ package struct Report: Sendable {
         longestOverlapGap = tally.overlaps.flatMap { overlap in
             gaps.filter { $0.from <= overlap.upperBound && $0.to >= overlap.lowerBound }.map { $0.to - $0.from }
         }.max().map { .nanoseconds($0) }
+        overlapFailureCount = history.operations.count { operation in
+            guard operation.outcome != .acknowledged, operation.seen == nil else { return false }
+            return tally.overlaps.contains { $0.contains(operation.invoked) }
+        }
         newestTXID = history.operations.compactMap(\.txid).max()
     }
 }
@@ -94,7 +100,10 @@ extension Report {
             )
         }
         lines.append(("longest gap in writes", Self.seconds(longestGap)))
-        if let longestOverlapGap { lines.append(("longest gap in a deploy", Self.seconds(longestOverlapGap))) }
+        if let longestOverlapGap {
+            lines.append(("longest gap in a deploy", Self.seconds(longestOverlapGap)))
+            lines.append(("failed requests in a deploy", "\(overlapFailureCount)"))
+        }
         if let newestTXID { lines.append(("transactions", "\(newestTXID)")) }
         if let restoreTime { lines.append(("restore", Self.seconds(restoreTime))) }
         for (name, value) in tally.counters.values.sorted(by: { $0.key < $1.key }) {

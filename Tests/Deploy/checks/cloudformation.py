@@ -232,6 +232,6 @@ def rights(policy: dict) -> list[str]:
                 found.append(f"the service needs no {action}")
             elif statement["Resource"] != RIGHTS[action]:
                 found.append(f"{action} reaches further than the prefix")
-            if action == "s3:ListBucket" and "s3:prefix" not in str(statement.get("Condition")):
-                found.append("s3:ListBucket lists more than the prefix")
+        if "Condition" in statement:
+            found.append(f"{statement['Sid']}: under a condition an absent object is answered 403, not 404")
     return found + [f"the service needs {action}" for action in RIGHTS if action not in granted]

@@ -11,7 +11,10 @@ import yaml
 FETCH = pathlib.Path(__file__).resolve().parents[1] / "fetch-promtool"
 # What Grafana puts in, as something that PromQL understands.
 GRAFANA = {"$__rate_interval": "5m", "$instance": ".*"}
-NAME = re.compile(r"\b(?:holdfast|http_server|process|up)(?:_[a-z_]+)?\b")
+SELECTOR = re.compile(r"([a-z_]+)\{((?:[^\"}]|\"[^\"]*\")*)\}")
+LABEL = re.compile(r"([a-z_]+)(?:=|!=|=~|!~)\"")
+# What a histogram appends to its name.
+SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
 
 @functools.cache
@@ -91,7 +94,22 @@ def expression_problems(texts: list[str], folder: pathlib.Path) -> list[str]:
         rules.unlink()
 
 
-def metric_names(text: str) -> set[str]:
-    """The metrics that an expression, or a file of them, asks for, without what histograms append."""
-    without_strings = re.sub(r'"[^"]*"', "", text)
-    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in NAME.findall(without_strings)} - {"up", "holdfast"}
+def asked(text: str) -> dict[str, set[str]]:
+    """The metrics that expressions ask for, each with the labels that the service itself must give it."""
+    found: dict[str, set[str]] = {}
+    for name, selector in SELECTOR.findall(text):
+        labels = set(LABEL.findall(selector)) - {"job", "instance"}
+        found.setdefault(SUFFIX.sub("", name), set()).update(labels)
+    found.pop("up", None)
+    return found
+
+
+def exposed(text: str) -> dict[str, set[str]]:
+    """The metrics in what a service answers to a scrape, and their labels."""
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _, rest = line.partition("{")
+            labels = set(LABEL.findall(rest.rpartition("}")[0]))
+            found.setdefault(SUFFIX.sub("", name.split(" ")[0]), set()).update(labels)
+    return found

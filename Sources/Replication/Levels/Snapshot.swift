@@ -1,0 +1,30 @@
+package import LTX
+internal import ObjectStore
+
+/// The whole database after a durable transaction, ready to be stored.
+package struct Snapshot: Sendable {
+    let header: Header
+    let source: any ByteSource
+
+    /// An image that was pinned while `position` was the newest durable place in the log, and nothing later was visible.
+    ///
+    /// - Parameters:
+    ///   - image: Let go when all of it was read, or the snapshot is.
+    ///   - position: The newest level-0 file.
+    ///   - timestampMilliseconds: The time of that file. So that snapshots of one place are the same, whoever takes them.
+    /// - Throws: When the numbers contradict each other.
+    package init(
+        of image: consuming sending PageImage,
+        at position: Position,
+        timestampMilliseconds: Int64
+    ) throws(LTXError) {
+        var header = image.header(
+            minTXID: TXID(rawValue: 1),
+            maxTXID: position.txid,
+            timestampMilliseconds: timestampMilliseconds
+        )
+        header.name(position.fileChecksum)
+        self.header = header
+        source = try PageImageStream(image, header)
+    }
+}
