@@ -109,9 +109,15 @@ struct ConfigurationReader {
                 }
                 intervals.append(interval)
             }
+            guard intervals.count <= Self.levelCountMax else {
+                throw ConfigurationError(line: levels.line, message: "there are at most \(Self.levelCountMax) levels")
+            }
             global.levelIntervals = intervals.isEmpty ? nil : intervals
         }
     }
+
+    /// Level 0 has the transactions, level 9 the snapshots.
+    private static let levelCountMax = 8
 
     /// A section that was looked at before, key by key.
     private func part(_ section: Section, _ key: String) throws(ConfigurationError) -> Section? {
@@ -128,7 +134,7 @@ struct ConfigurationReader {
 
     private func positive(_ section: Section, _ key: String) throws(ConfigurationError) -> Duration? {
         guard let duration = section.duration(key) else { return nil }
-        guard duration > .zero else { throw tooSmall(section, key) }
+        guard duration >= .milliseconds(1) else { throw tooSmall(section, key) }
         return duration
     }
 

@@ -287,6 +287,7 @@ enum CommandTree {
                 completion: .choices(Schedule.FaultLevel.allCases.map(\.rawValue)),
                 help: "How badly the store and the machine behave."
             ),
+            Option("freeze", .value("TIME", default: "8s"), help: "How long a process stands still when it does."),
             Option(
                 "durability",
                 .value("MODE", default: TortureCommand.Durability.replicated.rawValue),

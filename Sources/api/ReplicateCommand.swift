@@ -110,7 +110,7 @@ struct ReplicateCommand {
         let logger = Logger(level: logLevel, format: logFormat, descriptor: logDescriptor)
         defer { logger.close(within: .seconds(1)) }
         let counters = ReplicationCounters()
-        let fleet = try ReplicatorFleet(plans, ReplicationLog(logger), counters)
+        let fleet = try ReplicatorFleet(plans, ReplicationLog(logger), counters, policy: policy)
         let endpoint = try global.metricsAddress.map { try MetricsEndpoint($0, counters.registry, logger) }
         defer { endpoint?.stop() }
         fleet.start { post(.replicatorsEnded) }
@@ -122,7 +122,7 @@ struct ReplicateCommand {
                 throw ServiceError("\(error)")
             }
         }
-        if isOnce { fleet.drain() }
+        if isOnce { fleet.drain(finishesDueWork: true) }
         return try wait(events, fleet, child, logger)
     }
 
@@ -186,6 +186,18 @@ struct ReplicateCommand {
         } else {
             logger.log(.error, "replication shut down before everything was in every replica")
         }
+    }
+
+    /// What a replica says for itself counts more than what is said for all.
+    @Sendable private func policy(_ replica: LitestreamConfiguration.Replica) -> LevelPolicy {
+        var policy = LevelPolicy.sidecar
+        policy.intervals = global.levelIntervals ?? policy.intervals
+        policy.snapshotInterval = replica.snapshotInterval ?? global.snapshotInterval ?? policy.snapshotInterval
+        policy.snapshotRetention = replica.retention ?? global.snapshotRetention ?? policy.snapshotRetention
+        policy.level0Retention = global.l0Retention ?? policy.level0Retention
+        // As in Litestream 0.3, where nothing was deleted then.
+        policy.isRetentionEnabled = global.deletes && policy.snapshotRetention > .zero
+        return policy
     }
 
     private var shutdownTimeout: Duration { global.shutdownSyncTimeout ?? Self.shutdownTimeoutDefault }

@@ -79,6 +79,7 @@ struct ReplicationLog: Sendable {
                 $0.add("bytes", Int64(byteCount))
                 $0.add("ms", nanoseconds: Int64(seconds * 1e9))
             }
+        case .levels(let event): levels(path, name, event)
         case .failed(let reason):
             logger.log(.error, "sync error") {
                 $0.add("db", path)
@@ -90,6 +91,41 @@ struct ReplicationLog: Sendable {
                 $0.add("db", path)
                 $0.add("replica", name)
                 $0.add("error", reason)
+            }
+        }
+    }
+
+    private func levels(_ path: String, _ name: String, _ event: Levels.Event) {
+        switch event {
+        case .compacted(let level, let minTXID, let maxTXID, let byteCount):
+            logger.log(.info, "compaction complete") {
+                $0.add("db", path)
+                $0.add("replica", name)
+                $0.add("level", Int64(level))
+                $0.add("min_txid", "\(minTXID)")
+                $0.add("max_txid", "\(maxTXID)")
+                $0.add("bytes", Int64(byteCount))
+            }
+        case .snapshotTaken(let txid, let byteCount):
+            logger.log(.info, "snapshot written") {
+                $0.add("db", path)
+                $0.add("replica", name)
+                $0.add("txid", "\(txid)")
+                $0.add("bytes", Int64(byteCount))
+            }
+        case .deleted(let level, let fileCount):
+            logger.log(.debug, "ltx files deleted") {
+                $0.add("db", path)
+                $0.add("replica", name)
+                $0.add("level", Int64(level))
+                $0.add("count", Int64(fileCount))
+            }
+        case .failed(_, let error, let wait):
+            logger.log(.warning, "compaction error") {
+                $0.add("db", path)
+                $0.add("replica", name)
+                $0.add("error", "\(error)")
+                $0.add("retry_seconds", Int64(wait / .seconds(1)))
             }
         }
     }

@@ -21,7 +21,12 @@ final class ReplicatorFleet: Sendable {
     private let log: ReplicationLog
     private let state = Monitor(State(), conditions: 1)
 
-    init(_ plans: [ReplicateCommand.Plan], _ log: ReplicationLog, _ counters: ReplicationCounters) throws {
+    init(
+        _ plans: [ReplicateCommand.Plan],
+        _ log: ReplicationLog,
+        _ counters: ReplicationCounters,
+        policy: (LitestreamConfiguration.Replica) -> LevelPolicy
+    ) throws {
         let variables = ProcessInfo.processInfo.environment
         let environment = StoreEnvironment(variables: variables, http: HTTPClient(bundle: .find(variables)))
         self.log = log
@@ -34,8 +39,9 @@ final class ReplicatorFleet: Sendable {
                         try replica.settings.open(environment),
                         type: replica.settings.kind.rawValue
                     ),
-                    layout: ReplicaLayout(replica.settings.kind)
+                    layout: ReplicaLayout(replica.settings)
                 )
+                settings.policy = policy(replica)
                 settings.syncInterval = replica.syncInterval ?? settings.syncInterval
                 return settings
             }
@@ -81,9 +87,9 @@ final class ReplicatorFleet: Sendable {
     }
 
     /// Lets everything be uploaded that is committed now; then the replicators end.
-    func drain() {
+    func drain(finishesDueWork: Bool = false) {
         state.withLock { $0.isDraining = true }
-        for replicator in replicators { replicator.drain() }
+        for replicator in replicators { replicator.drain(finishesDueWork: finishesDueWork) }
     }
 
     /// Waits until all have ended, and cuts off who takes longer.

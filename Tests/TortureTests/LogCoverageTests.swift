@@ -32,4 +32,20 @@ import Torture
     @Test func `a level-0 file of several transactions is found`() {
         #expect(isViolated([(0, 1, 2)]))
     }
+
+    private typealias Link = LogCoverage.Link
+
+    @Test func `files that name each other pass, also where some are compacted away`() {
+        let links = [
+            Link(txid: 5, checksum: 55, predecessor: 44), Link(txid: 6, checksum: 66, predecessor: 55),
+            Link(txid: 9, checksum: 99, predecessor: 88), Link(txid: 10, checksum: 100, predecessor: nil),
+        ]
+        #expect(LogCoverage.chain(links).violations == [])
+        #expect(LogCoverage.chain(links).count == 2)
+    }
+
+    @Test func `a file that was put in the place of another is found`() {
+        let links = [Link(txid: 5, checksum: 56, predecessor: 44), Link(txid: 6, checksum: 66, predecessor: 55)]
+        #expect(LogCoverage.chain(links).violations.count == 1)
+    }
 }

@@ -26,10 +26,16 @@ package final class DatabaseReplicator: TrackSource {
         }
     }
 
-    private struct Request {
-        let txid: TXID
-        let path: String
-        let continuation: CheckedContinuation<Result<FullFile, TailError>, Never>
+    private enum Request {
+        case fullFile(TXID, path: String, CheckedContinuation<Result<FullFile, TailError>, Never>)
+        case image(CheckedContinuation<Result<PinnedImage, TailError>, Never>)
+
+        func fail(_ error: TailError) {
+            switch self {
+            case .fullFile(_, _, let continuation): continuation.resume(returning: .failure(error))
+            case .image(let continuation): continuation.resume(returning: .failure(error))
+            }
+        }
     }
 
     private struct State {
@@ -37,6 +43,7 @@ package final class DatabaseReplicator: TrackSource {
         /// The first look is due at once.
         var nextLook = MonotonicTime.now
         var isDraining = false
+        var finishesDueWork = false
         var isEnding = false
         var hasNews = false
         var lineage: UInt64 = 0
@@ -114,8 +121,13 @@ package final class DatabaseReplicator: TrackSource {
     }
 
     /// Looks at the database once more; `run` returns when the replicas have what was found.
-    package func drain() {
-        state.withLock { ($0.isDraining, $0.hasNews) = (true, true) }
+    ///
+    /// - Parameter finishesDueWork: Whether to compact what is due, too.
+    package func drain(finishesDueWork: Bool = false) {
+        state.withLock { state in
+            (state.isDraining, state.hasNews) = (true, true)
+            state.finishesDueWork = finishesDueWork
+        }
         state.signal(Self.hasWork)
     }
 
@@ -150,16 +162,22 @@ package final class DatabaseReplicator: TrackSource {
     }
 
     func fullFile(_ txid: TXID, to path: String) async throws(TailError) -> FullFile {
-        let result = await withCheckedContinuation { continuation in
-            let request = Request(txid: txid, path: path, continuation: continuation)
-            let isEnding = state.withLock { state in
-                if !state.isEnding { state.requests.append(request) }
-                return state.isEnding
-            }
-            if isEnding { continuation.resume(returning: .failure(.missing)) }
-            state.signal(Self.hasWork)
+        try await withCheckedContinuation { ask(.fullFile(txid, path: path, $0)) }.get()
+    }
+
+    func pinnedImage() async throws(TailError) -> PinnedImage {
+        try await withCheckedContinuation { ask(.image($0)) }.get()
+    }
+
+    var finishesDueWork: Bool { state.withLock { $0.finishesDueWork } }
+
+    private func ask(_ request: Request) {
+        let isEnding = state.withLock { state in
+            if !state.isEnding { state.requests.append(request) }
+            return state.isEnding
         }
-        return try result.get()
+        guard !isEnding else { return request.fail(.missing) }
+        state.signal(Self.hasWork)
     }
 
     func noteApplied() {
@@ -207,13 +225,16 @@ package final class DatabaseReplicator: TrackSource {
     }
 
     private func answer(_ request: Request, _ tail: DatabaseTail) {
-        let result: Result<FullFile, TailError>
         do throws(TailError) {
-            result = .success(try tail.writeFullFile(to: request.path, txid: request.txid))
+            switch request {
+            case .fullFile(let txid, let path, let continuation):
+                continuation.resume(returning: .success(try tail.writeFullFile(to: path, txid: txid)))
+            case .image(let continuation):
+                continuation.resume(returning: .success(try tail.pinnedImage()))
+            }
         } catch {
-            result = .failure(error)
+            request.fail(error)
         }
-        request.continuation.resume(returning: result)
     }
 
     private func trim(_ tail: DatabaseTail) {

@@ -150,6 +150,25 @@ final class DatabaseTail {
         }
     }
 
+    /// Pins the database for a snapshot, and takes everything that it will hold.
+    func pinnedImage() throws(TailError) -> PinnedImage {
+        let connections = try opened()
+        let connection: Connection
+        let mark: WALMark?
+        do throws(SQLiteError) {
+            connection = try Connection(settings.path, .readOnly)
+            mark = try connection.pinMark()
+        } catch { throw .sqlite(error) }
+        guard let mark else { throw .pages(.notWAL) }
+        guard try take(upTo: mark, connections), let record else {
+            try pinAnew(connections)
+            throw .pages(.log("something was missed"))
+        }
+        let image: PageImage
+        do throws(PageImageError) { image = try PageImage(connection, mark) } catch { throw .pages(error) }
+        return PinnedImage(image, sequence: record.sequence)
+    }
+
     /// Lets go of the database; the next look opens it again.
     func close() { (open, isProven) = (nil, false) }
 

@@ -15,13 +15,13 @@ struct IncrementRun: Sendable {
     private let folder: String
 
     /// As many of the staged files after `sequence` as are good to merge; nil where the next one is not there.
-    init?(after sequence: UInt64, of entries: [Staging.Entry], in folder: String) {
+    init?(after sequence: UInt64, upTo last: UInt64?, of entries: [Staging.Entry], in folder: String) {
         guard let index = entries.firstIndex(where: { $0.sequence == sequence + 1 }) else { return nil }
         var run: [Staging.Entry] = []
         var byteCount = 0
         for entry in entries[index...].prefix(Self.countMax) {
             byteCount += entry.byteCount
-            guard run.isEmpty || byteCount <= Self.bytesMax else { break }
+            guard run.isEmpty || byteCount <= Self.bytesMax && entry.sequence <= last ?? .max else { break }
             run.append(entry)
         }
         (self.entries, self.folder) = (run, folder)

@@ -21,6 +21,8 @@ package struct ReplicaStatus: Sendable, Equatable {
     package internal(set) var sequence: UInt64?
     /// When something was last uploaded, or found to be there already.
     package internal(set) var confirmedAtMilliseconds: Int64?
+    /// When we last made a snapshot.
+    package internal(set) var snapshotAtMilliseconds: Int64?
     package internal(set) var uploadCount = 0
     package internal(set) var uploadedBytes = 0
     package internal(set) var failureCount = 0

@@ -10,6 +10,8 @@ package struct ReplicaSettings: Sendable {
     package var layout: ReplicaLayout
     /// What comes within this time goes together.
     package var syncInterval = Duration.seconds(1)
+    /// How it is kept small.
+    package var policy = LevelPolicy.sidecar
 
     package init(name: String, store: any ObjectStore, layout: ReplicaLayout) {
         (self.name, self.store, self.layout) = (name, store, layout)
@@ -24,6 +26,10 @@ protocol TrackSource: AnyObject, Sendable {
     func published() -> (sequence: UInt64, entries: [Staging.Entry], drainTo: UInt64?)
     /// Has all pages written to a file.
     func fullFile(_ txid: TXID, to path: String) async throws(TailError) -> FullFile
+    /// Pins the database where a state has a number.
+    func pinnedImage() async throws(TailError) -> PinnedImage
+    /// Whether a replica is to be compacted, too, before its track ends.
+    var finishesDueWork: Bool { get }
     /// Lets staged files go that no replica needs.
     func noteApplied()
 }
@@ -47,6 +53,7 @@ final class ReplicaTrack: Sendable {
     private let stagingFolder: String
     private let temporaryPath: String
     private let current = Mutex(ReplicaStatus())
+    private let place = Mutex(Place())
     private let news: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
     private let clock: StoreClock
@@ -57,6 +64,17 @@ final class ReplicaTrack: Sendable {
     private static let createdBytesMax = 64 << 20
     private static let delayBase = Duration.milliseconds(200)
     private static let delayMax = Duration.seconds(3)
+
+    /// Where the replica is, for a snapshot that must be of exactly such a place.
+    private struct Place {
+        var sequence: UInt64 = 0
+        var position: Position?
+        var timestampMilliseconds: Int64 = 0
+        /// No file may go beyond what somebody waits for.
+        var wanted: UInt64?
+        var waiting: CheckedContinuation<Void, Never>?
+        var hasEnded = false
+    }
 
     /// Why a track cannot go on by itself.
     private enum Failure: Error {
@@ -89,16 +107,39 @@ final class ReplicaTrack: Sendable {
 
     /// Works until it is cancelled, is stopped, or has all that it is to have in the end.
     func run(_ source: any TrackSource) async {
+        let levels = Levels(
+            settings.store,
+            settings.layout,
+            settings.policy,
+            clock: clock,
+            snapshots: { [self] in try await snapshot(source) },
+            report: { [self] in note($0) }
+        )
+        let (due, dueBell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let levelTask = Task { [clock] in
+            for await _ in due {
+                while let wait = await levels.runDue(), !Task.isCancelled { try? await clock.sleep(wait) }
+            }
+        }
+        await upload(source, levels) { dueBell.yield() }
+        levelTask.cancel()
+        endWaiting()
+        await levelTask.value
+        if source.finishesDueWork, !Task.isCancelled, status.health == .ok { await levels.runDue() }
+    }
+
+    private func upload(_ source: any TrackSource, _ levels: Levels, isDue: () -> Void) async {
         var position: Position?
         var sequence: UInt64?
         var isOpen = false
         var failures = 0
         var news = news.makeAsyncIterator()
         var lastStart: Duration?
+        var full: (file: FullFile, txid: TXID)?
         while !Task.isCancelled {
             do throws(Failure) {
                 if !isOpen {
-                    (position, sequence) = try await open(source.lineage)
+                    (position, sequence) = try await open(source.lineage, levels)
                     isOpen = true
                 }
                 let state = source.published()
@@ -115,8 +156,9 @@ final class ReplicaTrack: Sendable {
                 }
                 lastStart = clock.elapsed()
                 let next = TXID(rawValue: (position?.txid.rawValue ?? 0) + 1)
-                let done = try await advance(source, to: next, after: sequence)
+                let done = try await advance(source, to: next, after: sequence, &full, levels)
                 (position, sequence) = (done.position, done.sequence)
+                if done.isDue { isDue() }
                 failures = 0
                 source.noteApplied()
             } catch {
@@ -139,7 +181,7 @@ final class ReplicaTrack: Sendable {
 
     // MARK: Where the replica is
 
-    private func open(_ lineage: UInt64) async throws(Failure) -> (Position?, sequence: UInt64?) {
+    private func open(_ lineage: UInt64, _ levels: Levels) async throws(Failure) -> (Position?, sequence: UInt64?) {
         let listing: ReplicaListing
         do throws(ObjectStoreError) { listing = try await ReplicaListing(of: settings.store) } catch {
             throw .store(error)
@@ -148,6 +190,7 @@ final class ReplicaTrack: Sendable {
         guard files.count == listing.ltx.count else {
             throw .stopped("it has files with the names of another kind of store: copy it to where those belong")
         }
+        levels.learn(listing)
         guard let newest = files.map(\.maxTXID).max() else {
             note(TXID(rawValue: 0), nil)
             report(.opened(TXID(rawValue: 0), isOurs: true))
@@ -160,6 +203,7 @@ final class ReplicaTrack: Sendable {
             record.position.fileChecksum == (try await checksum(last))
         {
             note(newest, record.sequence)
+            reach(record.sequence, record.position, last.createdAtMilliseconds)
             report(.opened(newest, isOurs: true))
             return (record.position, record.sequence)
         }
@@ -183,48 +227,86 @@ final class ReplicaTrack: Sendable {
     private func advance(
         _ source: any TrackSource,
         to txid: TXID,
-        after sequence: UInt64?
-    ) async throws(Failure) -> (position: Position, sequence: UInt64) {
+        after sequence: UInt64?,
+        _ full: inout (file: FullFile, txid: TXID)?,
+        _ levels: Levels
+    ) async throws(Failure) -> (position: Position, sequence: UInt64, isDue: Bool) {
         let start = clock.elapsed()
-        let entries = source.published().entries
-        if let sequence, let run = IncrementRun(after: sequence, of: entries, in: stagingFolder) {
+        let (newest, entries, _) = source.published()
+        let wanted = place.withLock { $0.wanted }
+        if let sequence, let run = IncrementRun(after: sequence, upTo: wanted, of: entries, in: stagingFolder) {
             // It may have been let go in this moment; then the next attempt is a full file.
             let file = try await blocking { () throws(TailError) in try run.file(txid) }
-            try await create(txid, file.bytes, run.last.timestampMilliseconds)
-            try await finish(source.lineage, file.position, run.last.sequence, file.bytes.count, isFull: false, start)
-            return (file.position, run.last.sequence)
+            let time = try await create(txid, file.bytes, run.last.timestampMilliseconds)
+            try await finish(source.lineage, file.position, run.last, file.bytes.count, isFull: false, start)
+            return (file.position, run.last.sequence, try note(file.bytes, file.position, time, levels))
         }
-        let file: FullFile
-        do throws(TailError) { file = try await source.fullFile(txid, to: temporaryPath) } catch { throw .tail(error) }
-        if file.byteCount <= Self.createdBytesMax {
-            let path = temporaryPath
-            let bytes = try await blocking { () throws(TailError) in
-                do throws(FileError) {
-                    return try File(reading: path).read(at: 0, count: file.byteCount)
-                } catch { throw .file(error) }
-            }
-            try await create(txid, bytes, file.timestampMilliseconds)
-        } else {
+        // An attempt that failed has left its file: a large database is not to be read again for each attempt.
+        let kept = full.flatMap { full in
+            let leadsOn = full.file.sequence == newest || entries.contains { $0.sequence == full.file.sequence + 1 }
+            return full.txid == txid && leadsOn ? full.file : nil
+        }
+        full = nil
+        let file = if let kept { kept } else { try await newFullFile(source, txid) }
+        full = (file, txid)
+        let entry = Staging.Entry(
+            sequence: file.sequence,
+            byteCount: file.byteCount,
+            timestampMilliseconds: file.timestampMilliseconds
+        )
+        guard file.byteCount <= Self.createdBytesMax else {
             try await putLarge(txid, file)
+            full = nil
+            try await finish(source.lineage, file.position, entry, file.byteCount, isFull: true, start)
+            // The levels do not keep it in memory either: they look for it.
+            do throws(ObjectStoreError) { levels.learn(try await ReplicaListing(of: settings.store)) } catch {
+                throw .store(error)
+            }
+            return (file.position, file.sequence, false)
         }
-        try await finish(source.lineage, file.position, file.sequence, file.byteCount, isFull: true, start)
-        return (file.position, file.sequence)
+        let path = temporaryPath
+        let bytes = try await blocking { () throws(TailError) in
+            do throws(FileError) {
+                return try File(reading: path).read(at: 0, count: file.byteCount)
+            } catch { throw .file(error) }
+        }
+        let time = try await create(txid, bytes, file.timestampMilliseconds)
+        full = nil
+        try await finish(source.lineage, file.position, entry, file.byteCount, isFull: true, start)
+        return (file.position, file.sequence, try note(bytes, file.position, time, levels))
+    }
+
+    private func newFullFile(_ source: any TrackSource, _ txid: TXID) async throws(Failure) -> FullFile {
+        do throws(TailError) { return try await source.fullFile(txid, to: temporaryPath) } catch { throw .tail(error) }
+    }
+
+    /// Whether the levels may have something to do, after this file.
+    private func note(
+        _ bytes: [UInt8],
+        _ position: Position,
+        _ storeTime: StoreTime?,
+        _ levels: Levels
+    ) throws(Failure) -> Bool {
+        let header: Header
+        do throws(LTXError) { header = try Header(bytes.span) } catch { throw .tail(.format(error)) }
+        return levels.note(header, position, bytes, storeTime: storeTime)
     }
 
     private func key(_ txid: TXID) -> String { settings.layout.key(level: 0, min: txid, max: txid) }
 
     /// Creates a file, and returns when it is certain that it is there.
-    private func create(_ txid: TXID, _ bytes: [UInt8], _ milliseconds: Int64) async throws(Failure) {
+    private func create(_ txid: TXID, _ bytes: [UInt8], _ milliseconds: Int64) async throws(Failure) -> StoreTime? {
         let key = key(txid)
         let time = StoreTime(unixMilliseconds: milliseconds)
         var failures = 0
         while true {
             do throws(ObjectStoreError) {
-                _ = try await settings.store.createIfAbsent(key, bytes, timestamp: time)
-                return
+                return try await settings.store.createIfAbsent(key, bytes, timestamp: time).storeTime
             } catch {
                 // Whatever it was: only the object itself tells whether this or an earlier attempt made it.
-                if error.kind == .exists || error.kind == .ambiguous, try await isThere(key, bytes) { return }
+                if error.kind == .exists || error.kind == .ambiguous, try await isThere(key, bytes) {
+                    return error.storeTime
+                }
                 guard error.isPassing, !Task.isCancelled else { throw .store(error) }
                 fail("\(error)")
             }
@@ -267,11 +349,12 @@ final class ReplicaTrack: Sendable {
     private func finish(
         _ lineage: UInt64,
         _ position: Position,
-        _ sequence: UInt64,
+        _ newest: Staging.Entry,
         _ byteCount: Int,
         isFull: Bool,
         _ start: Duration
     ) async throws(Failure) {
+        let sequence = newest.sequence
         let record = ReplicaRecord(
             position: position,
             lineage: lineage,
@@ -286,6 +369,7 @@ final class ReplicaTrack: Sendable {
             } catch { throw .file(error) }
         }
         note(position.txid, sequence)
+        reach(sequence, position, newest.timestampMilliseconds)
         current.withLock {
             $0.uploadCount += 1
             $0.uploadedBytes += byteCount
@@ -298,6 +382,51 @@ final class ReplicaTrack: Sendable {
         _ body: @escaping @Sendable () throws(TailError) -> Value
     ) async throws(Failure) -> Value {
         do throws(TailError) { return try await queue.run(body) } catch { throw .tail(error) }
+    }
+
+    // MARK: Snapshots
+
+    /// An image of the database where the replica is, or comes to be.
+    private func snapshot(_ source: any TrackSource) async throws -> Snapshot? {
+        let image = try await source.pinnedImage()
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isThere = place.withLock { place -> Bool in
+                guard place.sequence < image.sequence, !place.hasEnded, place.waiting == nil else { return true }
+                (place.wanted, place.waiting) = (image.sequence, continuation)
+                return false
+            }
+            if isThere { continuation.resume() }
+            bell.yield()
+        }
+        let (sequence, position, time) = place.withLock { ($0.sequence, $0.position, $0.timestampMilliseconds) }
+        guard sequence == image.sequence, let position else { return nil }
+        return try image.snapshot(at: position, timestampMilliseconds: time)
+    }
+
+    private func reach(_ sequence: UInt64, _ position: Position, _ milliseconds: Int64) {
+        let waiting = place.withLock { place -> CheckedContinuation<Void, Never>? in
+            (place.sequence, place.position, place.timestampMilliseconds) = (sequence, position, milliseconds)
+            guard let wanted = place.wanted, sequence >= wanted else { return nil }
+            place.wanted = nil
+            return place.waiting.take()
+        }
+        waiting?.resume()
+    }
+
+    private func endWaiting() {
+        let waiting = place.withLock { place -> CheckedContinuation<Void, Never>? in
+            place.hasEnded = true
+            return place.waiting.take()
+        }
+        waiting?.resume()
+    }
+
+    private func note(_ event: Levels.Event) {
+        if case .snapshotTaken = event {
+            let now = clock.now().unixMilliseconds
+            current.withLock { $0.snapshotAtMilliseconds = now }
+        }
+        report(.levels(event))
     }
 
     // MARK: Status

@@ -19,6 +19,8 @@ package enum ReplicaEvent: Sendable {
     /// It was looked at: this is where it ends, and whether it goes on from what we know.
     case opened(TXID, isOurs: Bool)
     case uploaded(TXID, byteCount: Int, isFull: Bool, seconds: Double)
+    /// It was compacted, or is not.
+    case levels(Levels.Event)
     /// It cannot be reached or written; tried again.
     case failed(String)
     /// Somebody else writes it: it gets nothing more from here.

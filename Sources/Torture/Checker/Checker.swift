@@ -163,7 +163,7 @@ package struct Checker {
         var ended = 0
         var newest: Write?
         for write in receipts.sorted(by: { $0.begin < $1.begin }) {
-            while ended < byEnd.count, byEnd[ended].acknowledgements[0].completed < write.begin {
+            while ended < byEnd.count, byEnd[ended].end < write.begin {
                 if byEnd[ended].txid ?? 0 > newest?.txid ?? 0 { newest = byEnd[ended] }
                 ended += 1
             }

@@ -14,6 +14,7 @@ package struct Verdict: Sendable, Equatable {
         case agreement = "a boot and a restore show the same rows"
         case integrity = "integrity_check and foreign_key_check are clean"
         case gapless = "the log has no gap"
+        case chain = "every file of the log names the one before it"
         case litestream = "Litestream restores the same bytes"
     }
 

@@ -71,6 +71,21 @@ package struct Operation: Sendable, Equatable {
     }
 }
 
+extension Operation {
+    /// All of it, for people.
+    var line: String {
+        var words = ["\(invoked)-\(completed)", "process \(life)"]
+        if let serial { words.append("#\(serial)") }
+        words += ["\(action)", "\(outcome)"]
+        if let row { words.append("made \(row)") }
+        if let seen { words.append("saw \(seen)") }
+        if let txid { words.append("transaction \(txid)") }
+        if let txidMin { words.append("since transaction \(txidMin)") }
+        if let surprise { words.append(surprise) }
+        return words.joined(separator: " ")
+    }
+}
+
 /// A process of the service: everything that was acknowledged before it started, it has restored.
 package struct Life: Sendable, Equatable {
     package let number: Int

@@ -77,6 +77,42 @@ struct FinalCheck {
         } catch { throw TortureError("the replica cannot be listed: \(error)") }
     }
 
+    private static let readersMax = 8
+
+    /// What the files of level 0 say of each other; those of this run are small.
+    func chain(_ store: any ObjectStore) async throws(TortureError) -> Verdict {
+        do {
+            let files = try await ReplicaListing(of: store).ltx.filter { $0.level == 0 }
+            var waiting = files[...]
+            let links = try await withThrowingTaskGroup(of: LogCoverage.Link.self) { group in
+                func addNext() {
+                    guard let file = waiting.popFirst() else { return }
+                    group.addTask { try await Self.link(file, store) }
+                }
+                for _ in 0..<Self.readersMax { addNext() }
+                var links: [LogCoverage.Link] = []
+                while let link = try await group.next() {
+                    links.append(link)
+                    addNext()
+                }
+                return links
+            }
+            return LogCoverage.chain(links)
+        } catch let error as LogError {
+            return Verdict(.chain, count: 1, violations: ["\(error)"])
+        } catch { throw TortureError("the replica's files cannot be read: \(error)") }
+    }
+
+    private static func link(_ file: LTXFile, _ store: any ObjectStore) async throws -> LogCoverage.Link {
+        let bytes = try await store.get(file.object.key).bytes
+        let log = try LogFile(bytes, of: file.minTXID, key: file.object.key)
+        return LogCoverage.Link(
+            txid: file.minTXID.rawValue,
+            checksum: log.position.fileChecksum.rawValue,
+            predecessor: log.header.linkedChecksum?.rawValue
+        )
+    }
+
     // MARK: Litestream
 
     /// Whether the real Litestream makes the same file of the bucket as we do.
@@ -110,49 +146,5 @@ struct FinalCheck {
             count: 1,
             violations: isSame ? [] : ["its database differs from ours, see \(output)"]
         )
-    }
-}
-
-/// Which transactions a replica's files hold.
-package struct LogCoverage: Sendable {
-    package struct File: Sendable, Equatable {
-        package let level: Int
-        package let min: UInt64
-        package let max: UInt64
-
-        package init(level: Int, min: UInt64, max: UInt64) { (self.level, self.min, self.max) = (level, min, max) }
-    }
-
-    private let files: [File]
-
-    package init(_ files: [File]) { self.files = files }
-
-    /// Every transaction from 1 to the newest is in some file, and no level has a hole or an overlap.
-    package func verdict(newestKnown txid: UInt64?) -> Verdict {
-        var verdict = Verdict(.gapless, count: files.count)
-        var reached: UInt64 = 0
-        for file in files.sorted(by: { ($0.min, $0.max) < ($1.min, $1.max) }) {
-            if file.min > reached + 1 {
-                verdict.violations.append("no file has transactions \(reached + 1) to \(file.min - 1)")
-            }
-            reached = max(reached, file.max)
-        }
-        if let txid, txid > reached {
-            verdict.violations.append("transaction \(txid) was acknowledged, and the log ends with \(reached)")
-        }
-        // Snapshots all begin with the first transaction.
-        for (level, files) in Dictionary(grouping: files, by: \.level) where level < 9 {
-            let sorted = files.sorted { $0.min < $1.min }
-            for (one, next) in zip(sorted, sorted.dropFirst()) where next.min != one.max + 1 {
-                verdict.violations.append(
-                    "level \(level): \(one.min)-\(one.max) is followed by \(next.min)-\(next.max)"
-                )
-            }
-        }
-        for file in files where file.level == 0 && file.min != file.max {
-            verdict.violations.append("level 0 has \(file.min)-\(file.max), which is more than one transaction")
-        }
-        verdict.violations = Array(verdict.violations.prefix(Checker.violationsMax))
-        return verdict
     }
 }

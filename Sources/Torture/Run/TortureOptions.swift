@@ -28,6 +28,7 @@ package struct TortureOptions: Sendable {
     package var clientCount = 8
     package var faults = Schedule.FaultLevel.all
     package var lie: Fault?
+    package var freezeLength = Duration.seconds(8)
     /// The real Litestream, to restore with.
     package var litestream: String?
     package var keepsEverything = false

@@ -26,10 +26,11 @@ package struct TortureRun: Sendable {
         }
         try await checkIsFree()
         do throws(TortureError) {
-            var report = try await runAndCheck()
+            var (report, history) = try await runAndCheck()
             if report.isClean && !options.keepsEverything {
                 try await cleanUp()
             } else {
+                try write(history)
                 report.keptIn = [options.folder] + (options.replica.map { [$0.url] } ?? [])
             }
             return report
@@ -39,12 +40,13 @@ package struct TortureRun: Sendable {
         }
     }
 
-    private func runAndCheck() async throws(TortureError) -> Report {
+    private func runAndCheck() async throws(TortureError) -> (Report, History) {
         var schedule = Schedule(seed: options.seed)
         schedule.faults = options.faults
         schedule.isReplicated = options.replica != nil
         schedule.canSkewClock = FakeTime.installed != nil && options.faults == .all
         schedule.lie = options.lie
+        schedule.freezeLength = options.freezeLength
         let http = HTTPClient(bundle: .find(options.environment), transfersMax: options.clientCount + 16)
         let wire = Wire(http: http, run: options.run)
         let fleet = Fleet(options, schedule, wire)
@@ -70,7 +72,7 @@ package struct TortureRun: Sendable {
         let length = ContinuousClock.now - start
 
         let history = History(recorder.all, lives: fleet.lives)
-        let isInterrupted = Task.isCancelled
+        var isInterrupted = Task.isCancelled
         var final: (state: FinalState, verdicts: [Verdict], restoreTime: Duration?)?
         var failure: Verdict?
         if !isInterrupted {
@@ -78,13 +80,14 @@ package struct TortureRun: Sendable {
             do throws(TortureError) { final = try await end(fleet, wire, board, folders[0]) } catch {
                 // What was acknowledged and cannot be read back is lost.
                 await fleet.endAll()
-                failure = Verdict(.agreement, count: 1, violations: ["\(error)"])
+                isInterrupted = Task.isCancelled
+                if !isInterrupted { failure = Verdict(.agreement, count: 1, violations: ["\(error)"]) }
             }
         }
         var verdicts = Checker.check(History(history.operations, lives: fleet.lives), final?.state)
         verdicts.append(Verdict(.processes, count: fleet.tally.livesCount, violations: fleet.tally.problems))
         let known = final?.verdicts ?? [failure].compactMap(\.self)
-        let others: [Verdict.Check] = [.agreement, .integrity, .gapless, .litestream]
+        let others: [Verdict.Check] = [.agreement, .integrity, .gapless, .chain, .litestream]
         let reason = isInterrupted ? "interrupted" : failure == nil ? "no replica" : "nothing to check"
         verdicts += others.map { check in known.first { $0.check == check } ?? Verdict(check, skipped: reason) }
         if !usesKeys { verdicts = verdicts.map { Self.skipping($0, .retries, "the service has no Idempotency-Key") } }
@@ -94,7 +97,17 @@ package struct TortureRun: Sendable {
         if options.faults == .all, FakeTime.installed == nil {
             report.omissions.append("wrong clocks: libfaketime is not installed")
         }
-        return report
+        return (report, history)
+    }
+
+    /// Puts everything that clients did beside the logs, a line each, for whoever looks for the cause.
+    private func write(_ history: History) throws(TortureError) {
+        let lives = history.lives.map { "process \($0.number) started \($0.started)" }
+        let lines = lives + history.operations.map(\.line)
+        do {
+            let data = Data(lines.joined(separator: "\n").utf8)
+            try data.write(to: URL(filePath: "\(options.folder)/history"))
+        } catch { throw TortureError("cannot write the history to \(options.folder): \(error)") }
     }
 
     private static func skipping(_ verdict: Verdict, _ check: Verdict.Check, _ reason: String) -> Verdict {
@@ -161,7 +174,8 @@ package struct TortureRun: Sendable {
         let path = "\(options.folder)/restored.db"
         let time = try await check.restore(replica.store, to: path)
         let (state, integrity) = try check.rows(of: path)
-        var verdicts = [FinalCheck.agreement(shown, state), integrity, try await check.gapless(replica.store)]
+        var verdicts = [FinalCheck.agreement(shown, state), integrity]
+        verdicts += [try await check.gapless(replica.store), try await check.chain(replica.store)]
         if let litestream = options.litestream {
             verdicts.append(try await check.litestream(litestream, replica, ours: path))
         } else {
