@@ -71,7 +71,9 @@ let package = Package(
         .target(name: "LTX", dependencies: ["LZ4"], swiftSettings: pure),
         .target(name: "LZ4", dependencies: ["CLZ4"], swiftSettings: wraps),
         .target(name: "WAL", swiftSettings: pure),
-        .target(name: "SQLite", dependencies: ["CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
+        .target(name: "SQLite", dependencies: ["CGate", "CLinux", "CSQLite", "Threads"], swiftSettings: wraps),
+        // The only C with logic of its own: where SQLite syncs its log, it asks.
+        .target(name: "CGate", dependencies: ["CSQLite"]),
         .target(name: "Logging", dependencies: ["JSON", "Threads"], swiftSettings: wraps),
         .target(name: "CLI", swiftSettings: wraps),
         .target(name: "Processes", dependencies: ["CLinux", "Threads"], swiftSettings: wraps),
@@ -130,7 +132,7 @@ let package = Package(
             name: "ReplicationTests",
             dependencies: [
                 "CSQLite", "Crypto", "Files", "HTTPClient", "LTX", "LZ4", "ObjectStore", "Replication", "SQLite",
-                "StoreTestSupport", "TestSupport", "WAL",
+                "StoreTestSupport", "TestSupport", "Threads", "WAL",
             ],
             exclude: ["Fixtures"],
             swiftSettings: wraps

@@ -14,7 +14,9 @@ package struct PathParameters: Sendable {
 
 /// Finds what answers a method and a path.
 ///
-/// A literal segment wins over `{name}`; a trailing slash makes another path. HEAD is answered by what answers GET.
+/// A literal segment wins over `{name}`, for good: there is no way back when what follows it does not match, or when it
+/// does not know the method. So a literal hides the value of a `{name}` that is spelled like it; give such values a form
+/// that no literal has. A trailing slash makes another path. HEAD is answered by what answers GET.
 package struct Router<Endpoint: Sendable>: Sendable {
     package enum Match: Sendable {
         case found(Endpoint, PathParameters)

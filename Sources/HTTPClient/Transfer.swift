@@ -20,6 +20,10 @@ final class Transfer: @unchecked Sendable {
     /// Why one of our own callbacks ended the transfer.
     private var ownReason: (reason: TransferError.Reason, detail: String)?
 
+    /// What is read from a connection at once; libcurl's own 16 KiB cost a long answer a system call each.
+    private static let bufferBytesMax = 256 << 10
+    private static let bufferBytesMin = 16 << 10
+
     /// More than any store sends; a server that goes on forever is cut off here.
     private static let headerBytesMax = 64 << 10
 
@@ -83,6 +87,7 @@ final class Transfer: @unchecked Sendable {
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_USERAGENT, "holdfast")
+        set(CURLOPT_BUFFERSIZE, max(Self.bufferBytesMin, min(request.answerBytesMax, Self.bufferBytesMax)))
         if !request.usesProxy { set(CURLOPT_NOPROXY, "*") }
         if request.isSentOnce { set(CURLOPT_FRESH_CONNECT, 1) }
         setMethod()

@@ -9,7 +9,8 @@ package struct JSONSyntaxError: Error, Equatable {
 /// Checks that bytes are one JSON value (RFC 8259), to tell a person where they are not.
 ///
 /// Foundation's decoder makes the values. It does not reliably say where it stopped, and lets some things pass that
-/// are no JSON, so bytes come through here first.
+/// are no JSON, so bytes come through here first. Of two members with one name it silently takes the first, and other
+/// programs take the last: here they are refused, as I-JSON (RFC 7493) has it.
 package enum JSONSyntax {
     /// Deeper nesting is refused: it needs no stack here, but it would in whoever decodes next.
     package static var depthMax: Int { 64 }
@@ -20,11 +21,17 @@ package enum JSONSyntax {
     }
 }
 
-/// One pass, without recursion: `open` remembers the brackets.
+/// One pass, without recursion: `open` remembers the brackets, and the names in each object.
 private struct Scanner {
     let count: Int
     var index = 0
-    var open: [UInt8] = []
+    var open: [Container] = []
+
+    struct Container {
+        let bracket: UInt8
+        /// Compared as Swift does, so that what the decoder takes for one name is one here.
+        var names: Set<String> = []
+    }
 
     init(count: Int) { self.count = count }
 
@@ -67,13 +74,13 @@ private struct Scanner {
         guard open.count < JSONSyntax.depthMax else {
             throw error(bytes, "nested deeper than \(JSONSyntax.depthMax) levels")
         }
-        open.append(bytes[index])
+        open.append(Container(bracket: bytes[index]))
         index += 1
     }
 
     /// After a value: closes what ends here, steps over a comma; true when the outermost value is complete.
     private mutating func close(_ bytes: Span<UInt8>) throws(JSONSyntaxError) -> Bool {
-        while let bracket = open.last {
+        while let bracket = open.last?.bracket {
             skipSpace(bytes)
             let isObject = bracket == UInt8(ascii: "{")
             guard index < count else { throw error(bytes, "it ends inside \(isObject ? "an object" : "an array")") }
@@ -96,7 +103,13 @@ private struct Scanner {
         guard index < count, bytes[index] == UInt8(ascii: "\"") else {
             throw error(bytes, "expected a key in double quotes")
         }
+        let start = index
         try string(bytes)
+        let name = text(bytes.extracting((start + 1)..<(index - 1)))
+        guard open[open.count - 1].names.insert(name).inserted else {
+            index = start
+            throw error(bytes, "this key was there before")
+        }
         skipSpace(bytes)
         guard index < count, bytes[index] == UInt8(ascii: ":") else { throw error(bytes, "expected : after the key") }
         index += 1
@@ -116,6 +129,49 @@ private struct Scanner {
             }
         }
         throw error(bytes, "it ends inside a string")
+    }
+
+    /// What a string's bytes, which have been checked, stand for.
+    private func text(_ bytes: Span<UInt8>) -> String {
+        var units: [UInt8] = []
+        units.reserveCapacity(bytes.count)
+        var at = 0
+        while at < bytes.count {
+            guard bytes[at] == UInt8(ascii: "\\") else {
+                units.append(bytes[at])
+                at += 1
+                continue
+            }
+            switch bytes[at + 1] {
+            case UInt8(ascii: "b"): units.append(0x08)
+            case UInt8(ascii: "f"): units.append(0x0C)
+            case UInt8(ascii: "n"): units.append(0x0A)
+            case UInt8(ascii: "r"): units.append(0x0D)
+            case UInt8(ascii: "t"): units.append(0x09)
+            case UInt8(ascii: "u"):
+                var scalar = hexValue(bytes, at: at + 2)
+                at += 4
+                if (0xD800..<0xDC00).contains(scalar) {
+                    scalar = 0x10000 + (scalar - 0xD800) << 10 + (hexValue(bytes, at: at + 4) - 0xDC00)
+                    at += 6
+                }
+                guard let character = Unicode.Scalar(scalar) else { preconditionFailure("half of a surrogate pair") }
+                units += Array(character.utf8)
+            default: units.append(bytes[at + 1])
+            }
+            at += 2
+        }
+        return String(decoding: units, as: UTF8.self)
+    }
+
+    /// The number that four hex digits stand for.
+    private func hexValue(_ bytes: Span<UInt8>, at start: Int) -> UInt32 {
+        var value: UInt32 = 0
+        for index in start..<(start + 4) {
+            let digit = Character(Unicode.Scalar(bytes[index])).hexDigitValue ?? 0
+            value = value << 4 | UInt32(digit)
+        }
+        return value
     }
 
     private mutating func escape(_ bytes: Span<UInt8>) throws(JSONSyntaxError) {

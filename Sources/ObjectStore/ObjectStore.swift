@@ -1,7 +1,7 @@
 /// Flat keys and bytes, whatever keeps them.
 ///
 /// A key is relative to the store's own prefix: one to 1,024 bytes of UTF-8, its components separated by `/` and
-/// neither empty nor `.` nor `..`. Every call is safe to make from many tasks. A call that is cancelled before
+/// neither empty nor `.` nor `..`; only at the root of an S3 bucket may it begin with a slash. Every call is safe to make from many tasks. A call that is cancelled before
 /// anything was sent throws `.cancelled`; a write that is cancelled later throws `.ambiguous`.
 package protocol ObjectStore: Sendable {
     /// Where the keys are, for messages: never holds a secret.

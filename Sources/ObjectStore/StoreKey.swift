@@ -2,13 +2,18 @@
 struct KeySpace: Sendable, Equatable {
     /// Empty, or ending in `/`.
     let prefix: String
+    /// Whether a key may begin with a slash, as those do that Litestream makes at the root of a bucket.
+    private let takesLeadingSlash: Bool
 
     static let keyBytesMax = 1024
 
-    /// - Parameter path: Slashes around it and doubled slashes in it mean nothing.
-    init(path: some StringProtocol) {
+    /// - Parameters:
+    ///   - path: Slashes around it and doubled slashes in it mean nothing.
+    ///   - isBucket: Whether the store takes keys as they are, and none for the name of a file.
+    init(path: some StringProtocol, isBucket: Bool = false) {
         let components = path.split(separator: "/")
         prefix = components.isEmpty ? "" : components.joined(separator: "/") + "/"
+        takesLeadingSlash = isBucket && components.isEmpty
     }
 
     /// The store's name for `key`, or what is wrong with it.
@@ -18,14 +23,15 @@ struct KeySpace: Sendable, Equatable {
         _ store: String
     ) throws(ObjectStoreError) -> String {
         let full = prefix + key
+        let checked = takesLeadingSlash && key.utf8.first == UInt8(ascii: "/") ? key.utf8.dropFirst() : key.utf8[...]
         let problem: String? =
-            if key.isEmpty {
+            if checked.isEmpty {
                 "a key must not be empty"
             } else if full.utf8.count > Self.keyBytesMax {
                 "with the store's prefix it has \(full.utf8.count) bytes, and \(Self.keyBytesMax) is the most"
             } else if key.utf8.contains(0) {
                 "it contains a zero byte"
-            } else if key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).contains(where: {
+            } else if checked.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).contains(where: {
                 $0.isEmpty || $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8)
             }) {
                 "a component of it is empty, \".\" or \"..\""

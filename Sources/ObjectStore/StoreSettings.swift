@@ -36,6 +36,9 @@ package struct StoreSettings: Sendable, Equatable, CustomStringConvertible, Cust
 
     package init(kind: Kind) { self.kind = kind }
 
+    /// Whether keys have anything before them; slashes alone are nothing.
+    package var hasPath: Bool { path.contains { $0 != "/" } }
+
     /// The URL without anything secret: for messages.
     package var description: String {
         switch kind {

@@ -1,15 +1,18 @@
 package import LTX
 package import ObjectStore
 
-/// How the files of an LTX replica are named: Litestream has two ways, and each kind of store its own.
+/// How the files of an LTX replica are named: Litestream has its own way for S3, and one for all other stores.
 package enum ReplicaLayout: Sendable, CaseIterable {
     /// `0009/<min>-<max>.ltx`, on S3.
     case bucket
+    /// `/0009/<min>-<max>.ltx`, on S3 where the replica has no path: Litestream joins path and level by a slash.
+    case bucketRoot
     /// `ltx/9/<min>-<max>.ltx`, everywhere else.
     case folder
 
-    package init(_ kind: StoreSettings.Kind) {
-        self = kind == .s3 ? .bucket : .folder
+    /// How Litestream names them there.
+    package init(_ settings: StoreSettings) {
+        self = settings.kind != .s3 ? .folder : settings.hasPath ? .bucket : .bucketRoot
     }
 
     /// The level whose files hold the whole database.
@@ -19,18 +22,14 @@ package enum ReplicaLayout: Sendable, CaseIterable {
     var prefix: String {
         switch self {
         case .bucket: "000"
+        case .bucketRoot: "/000"
         case .folder: "ltx/"
         }
     }
 
     package func key(level: Int, min: TXID, max: TXID) -> String {
         precondition((0...Self.snapshotLevel).contains(level), "level \(level)")
-        let folder =
-            switch self {
-            case .bucket: "000\(level)"
-            case .folder: "ltx/\(level)"
-            }
-        return "\(folder)/\(min)-\(max).ltx"
+        return "\(prefix)\(level)/\(min)-\(max).ltx"
     }
 
     /// Level and transactions, or nil for a key that is not one of a finished file.

@@ -81,10 +81,22 @@ package struct ReplicaListing: Sendable {
 
     /// Lists what is below the root of `store`.
     package init(of store: any ObjectStore) async throws(ObjectStoreError) {
-        var found: [ReplicaObject] = []
         // By what keys can begin with: a root may hold much else, such as the replicas of other databases.
-        for prefix in ReplicaLayout.allCases.map(\.prefix) + ["generations/"] {
-            found += try await store.listAll(prefix).map { ReplicaObject($0) }
+        let prefixes = ReplicaLayout.allCases.map(\.prefix) + ["generations/"]
+        // All at the same time: a service that boots waits for them.
+        let listings = await withTaskGroup(of: Result<[ObjectInfo], ObjectStoreError>.self) { group in
+            for prefix in prefixes {
+                group.addTask {
+                    do throws(ObjectStoreError) { return .success(try await store.listAll(prefix)) } catch {
+                        return .failure(error)
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        var found: [ReplicaObject] = []
+        for listing in listings {
+            found += try listing.get().map { ReplicaObject($0) }
         }
         self.init(found)
     }

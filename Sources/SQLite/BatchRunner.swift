@@ -1,11 +1,13 @@
 internal import CSQLite
+internal import Threads
 
 /// Runs a batch of writes as one transaction, each in a savepoint of its own.
 ///
 /// Leaves no transaction open, whatever happens.
 struct BatchRunner {
-    let connection: Connection
-    let gate: any CommitGate
+    let writer: Writer
+
+    private var connection: Connection { writer.connection }
 
     /// After this every job has its result or its error, and what succeeded is durable.
     func run(_ batch: [WriteJob]) {
@@ -15,12 +17,36 @@ struct BatchRunner {
                 guard let culprit = try runOnce(jobs) else { return }
                 // It took the transaction down and its neighbours with it: they run again without it.
                 jobs.remove(at: culprit)
-            } catch {
-                // The reason to refuse is what counts; a rollback that fails too leaves the transaction to the next.
-                try? connection.rollback()
-                for job in batch { job.fail(WriteFailure.notCommitted(error)) }
+            } catch GateFailure.overtaken {
+                // On the new state each may end differently, also those that had failed.
+                jobs = batch
+                do { try writer.catchUp() } catch { return refuse(batch, .notCommitted(error)) }
+                jobs = expire(jobs)
+            } catch GateFailure.notHere(let txid) {
+                writer.rebuild()
+                for job in jobs { job.passGate(txid) }
                 return
+            } catch GateFailure.outcomeUnknown {
+                return refuse(batch, .outcomeUnknown)
+            } catch {
+                return refuse(batch, .notCommitted(error))
             }
+        }
+    }
+
+    private func refuse(_ batch: [WriteJob], _ failure: WriteFailure) {
+        // The reason to refuse is what counts; a rollback that fails too leaves the transaction to the next.
+        try? connection.rollback()
+        for job in batch { job.fail(failure) }
+    }
+
+    /// Takes out the jobs whose time is up: nothing of them is done, and they do not run again.
+    private func expire(_ jobs: [WriteJob]) -> [WriteJob] {
+        let now = MonotonicTime.now
+        return jobs.filter { job in
+            guard job.deadline <= now else { return true }
+            job.fail(WriteFailure.expired)
+            return false
         }
     }
 
@@ -39,7 +65,7 @@ struct BatchRunner {
         if jobs.allSatisfy({ $0.error != nil }) {
             try connection.rollback()
         } else {
-            let txid = try gate.commit(connection)
+            let txid = try writer.gate.commit(connection)
             for job in jobs { job.passGate(txid) }
         }
         return nil

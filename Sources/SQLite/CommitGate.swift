@@ -19,3 +19,29 @@ package struct LocalGate: CommitGate {
         return nil
     }
 }
+
+/// Why a gate did not simply let a commit through.
+///
+/// Anything else that a gate throws says: it is not durable and will not be.
+package enum GateFailure: Error {
+    /// Another writer's transaction is durable in the place of this one; after ``LogGate/nextChange()`` it can run again.
+    case overtaken
+    /// Whether it is or will be durable cannot be known now.
+    case outcomeUnknown((any Error)?)
+    /// It is durable as this transaction, but COMMIT failed after that: ``LogGate/nextChange()`` gives what is missing.
+    case notHere(UInt64?)
+}
+
+/// A gate that keeps what it lets through in a log, from which the database can be made anew, and which others may write.
+///
+/// All of it is called on the thread that has the writer's connection, one call at a time.
+package protocol LogGate: CommitGate, LogGuardian {
+    /// Whether the log holds the database already: then the file is only a copy, and a WAL beside it is from elsewhere.
+    var hasHistory: Bool { get }
+
+    /// The next of what is durable and not yet in the file; nil if the file has it all.
+    func nextChange() throws -> DatabaseChange?
+
+    /// What `nextChange` gave last is in the file now.
+    func didApplyChange()
+}

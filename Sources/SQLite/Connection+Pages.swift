@@ -24,7 +24,7 @@ package struct WALMark: Equatable, Sendable {
 ///
 /// Read through SQLite's own descriptors: the first `close` of any other descriptor of a database file drops the POSIX
 /// locks that the whole process has on it.
-extension Connection {
+extension Connection: LogReading {
     /// Pins a read transaction that lasts until `rollback`, and tells exactly what it sees; nil without a WAL.
     ///
     /// SQLite keeps what a transaction sees to itself. But it copied the header of the wal-index when the transaction
@@ -67,6 +67,25 @@ extension Connection {
     /// Reads bytes of the WAL file.
     package func readWAL(at offset: Int, into bytes: inout [UInt8]) throws(SQLiteError) {
         try read(SQLITE_FCNTL_JOURNAL_POINTER, at: offset, into: &bytes, mayEnd: false)
+    }
+
+    /// The size of the WAL file.
+    package func logSize() throws(SQLiteError) -> Int {
+        var size: sqlite3_int64 = 0
+        try check(csqlite_file_size(try file(SQLITE_FCNTL_JOURNAL_POINTER), &size), "log size")
+        return Int(size)
+    }
+
+    package func readLog(at offset: Int, count: Int) throws(SQLiteError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        try readWAL(at: offset, into: &bytes)
+        return bytes
+    }
+
+    package func readDatabase(at offset: Int, count: Int) throws(SQLiteError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        try readDatabase(at: offset, into: &bytes)
+        return bytes
     }
 
     /// The size of the database file.

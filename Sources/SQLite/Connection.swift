@@ -1,3 +1,4 @@
+internal import CGate
 internal import CSQLite
 internal import Threads
 
@@ -10,6 +11,8 @@ package final class Connection {
     package enum Mode: Sendable {
         /// Reads and writes, creates the file, and leaves checkpoints to its owner.
         case readWrite
+        /// Like `readWrite`, but nothing can be committed before ``guardLog(by:)``, and then only what is admitted.
+        case guarded
         case readOnly
         /// Pins and checkpoints what other programs write, and changes no row.
         case following
@@ -28,12 +31,15 @@ package final class Connection {
     private var preparesForOwner = false
     /// Frames in the WAL after the last commit of this connection.
     package private(set) var walFrameCount = 0
+    /// Who is asked before a commit becomes visible; nil if the disk alone is.
+    var guardedLog: GuardedLog?
+    private var isClosed = false
 
     /// Opens a file; from then on `interrupter`, if there is one, stops what the connection does.
     package init(_ path: String, _ mode: Mode, _ interrupter: Interrupter? = nil) throws(SQLiteError) {
         let access =
             switch mode {
-            case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .readWrite, .guarded: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             case .readOnly: SQLITE_OPEN_READONLY
             case .following: SQLITE_OPEN_READWRITE
             case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -41,7 +47,8 @@ package final class Connection {
         let name = mode == .immutable ? Self.immutableURI(path) : Self.plain(path)
         var handle: OpaquePointer?
         // NOMUTEX: the connection belongs to one thread at a time. EXRESCODE: every code comes extended.
-        let code = sqlite3_open_v2(name, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(name, &handle, flags, mode == .guarded ? Self.guardedVFS : nil)
         guard let handle else { throw SQLiteError(code: code, message: "out of memory", sql: nil) }
         guard code == SQLITE_OK else {
             let message = String(cString: sqlite3_errmsg(handle))
@@ -55,11 +62,27 @@ package final class Connection {
     }
 
     deinit {
+        if !isClosed { close() }
+    }
+
+    private func close() {
+        isClosed = true
         interrupter?.detach()
         statements.removeAll()
         // Cannot fail: every statement is finalized above.
         sqlite3_close_v2(handle)
     }
+
+    /// Closes for good, and removes the WAL if no other connection in any process has the database open.
+    ///
+    /// Everything must have been moved into the database before.
+    func closeRemovingLog() throws(SQLiteError) {
+        try check(csqlite_no_checkpoint_on_close(handle, 0), "checkpoint on close")
+        close()
+    }
+
+    /// The full path of the file, which the names of the WAL and the wal-index begin with.
+    var path: String { sqlite3_db_filename(handle, "main").map { String(cString: $0) } ?? "" }
 
     /// The version of the SQLite that is linked.
     package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
@@ -108,9 +131,28 @@ package final class Connection {
 
     // MARK: For whoever owns transactions
 
-    package func begin() throws(SQLiteError) { try run("BEGIN IMMEDIATE") }
+    /// Begins a transaction that may write.
+    ///
+    /// On a guarded connection the process ends here if another one has committed past the guardian.
+    package func begin() throws(SQLiteError) {
+        try run("BEGIN IMMEDIATE")
+        try guardedLog?.requireNoForeignCommit()
+    }
 
+    /// Commits; a guarded connection refuses whatever was changed.
     package func commit() throws(SQLiteError) { try run("COMMIT") }
+
+    /// Commits if the guardian lets it.
+    ///
+    /// - Throws: What the guardian threw, or what SQLite said; nobody has then seen anything of the transaction.
+    package func commitGuarded() throws {
+        guard let guardedLog else { preconditionFailure("nobody guards the log") }
+        do { try guardedLog.commit { () throws(SQLiteError) in try run("COMMIT") } } catch {
+            // The reason is what counts; a rollback that fails too leaves the transaction to the next.
+            try? rollback()
+            throw error
+        }
+    }
 
     /// Ends the transaction, if there still is one, without its changes.
     package func rollback() throws(SQLiteError) {
@@ -184,13 +226,13 @@ package final class Connection {
     private func configure(_ mode: Mode) throws(SQLiteError) {
         try check(sqlite3_busy_timeout(handle, Self.busyMilliseconds), "busy timeout")
         try check(csqlite_defensive(handle), "defensive")
-        try check(csqlite_no_checkpoint_on_close(handle), "no checkpoint on close")
+        try check(csqlite_no_checkpoint_on_close(handle, 1), "no checkpoint on close")
         try run("PRAGMA foreign_keys = ON")
         try require("PRAGMA foreign_keys", is: "1")
         try run("PRAGMA trusted_schema = OFF")
         try run("PRAGMA mmap_size = 0")
         if mode == .following { try follow() }
-        guard mode == .readWrite else { return }
+        guard mode == .readWrite || mode == .guarded else { return }
         guard try first("PRAGMA encoding", row: { $0.text(0) }) == "UTF-8" else {
             // Rows are read as the bytes they are stored as.
             throw SQLiteError(
@@ -301,7 +343,17 @@ package final class Connection {
         return !isRestricted
     }
 
-    fileprivate func noteCommit(frameCount: Int) { walFrameCount = frameCount }
+    fileprivate func noteCommit(frameCount: Int) {
+        walFrameCount = frameCount
+        guardedLog?.noteCommit()
+    }
+
+    /// The VFS that asks, instead of syncing.
+    private static let guardedVFS: String = {
+        // It fails only without a default VFS; then no file can be opened, by whatever name.
+        cgate_register()
+        return String(cString: cgate_name())
+    }()
 
     /// They only tell, or what they change ends or commits with the transaction.
     ///

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 internal import Threads
@@ -14,6 +15,12 @@ package final class Database: Sendable {
         package var writeTimeout = Duration.seconds(10)
         /// The WAL is moved into the database when it has grown to this many pages.
         package var checkpointPages = 1000
+        /// How long reads may go on when another state of the database is to take the place of this one.
+        package var readerPatience = Duration.seconds(1)
+        /// How long to wait for them after that, while what they run is interrupted again and again.
+        package var readerLimit = Duration.seconds(10)
+        /// Whether the end closes all connections and removes the WAL; it does so in any case with a gate that keeps a log.
+        package var removesLogAtClose = false
         /// Hears of failures that have no caller to tell.
         package var report: @Sendable (_ failure: String) -> Void = { _ in }
 
@@ -26,11 +33,35 @@ package final class Database: Sendable {
     private static let writerCondition = 0
     private static let deadlineCondition = 1
 
+    /// What the writer's thread does next.
+    private enum Work {
+        case batch([WriteJob])
+        /// Work that begins and ends its own transactions.
+        case request(@Sendable (Writer) -> Void)
+        case catchUp([UnsafeContinuation<Void, any Error>])
+        case end
+    }
+
     private struct State {
         var queue = WriteQueue<WriteJob>(limits: .init())
+        var requests: [@Sendable (Writer) -> Void] = []
+        var catchUps: [UnsafeContinuation<Void, any Error>] = []
         /// Whether the thread that watches deadlines sleeps without one.
         var isWatchParked = true
         var hasWriterStopped = false
+        /// Whether everything was in the database file when the writer stopped, with no WAL beside it.
+        var isWhole = false
+
+        mutating func takeWork() -> Work? {
+            if !requests.isEmpty { return .request(requests.removeFirst()) }
+            if !catchUps.isEmpty {
+                defer { catchUps = [] }
+                return .catchUp(catchUps)
+            }
+            let batch = queue.takeBatch()
+            if !batch.isEmpty { return .batch(batch) }
+            return queue.isClosed ? .end : nil
+        }
     }
 
     private struct Threads: ~Copyable {
@@ -41,6 +72,7 @@ package final class Database: Sendable {
     private let path: String
     private let configuration: Configuration
     private let state = Monitor(State(), conditions: 2)
+    private let barrier = ReadBarrier()
     private let threads: Mutex<Threads?>
     /// For threads that are not attached: command line and tests.
     private let sharedReader: Monitor<Reader>
@@ -55,8 +87,8 @@ package final class Database: Sendable {
         self.path = path
         self.configuration = configuration
         // The writer comes first: it puts a new file into WAL mode, which readers need.
-        let writer = SendableConnection(connection: try Connection(path, .readWrite))
-        sharedReader = Monitor(try Reader(path), conditions: 0)
+        let writer = SendableWriter(writer: try Writer(path, gate, barrier, configuration))
+        sharedReader = Monitor(Reader(path, barrier), conditions: 0)
         var key = pthread_key_t()
         let code = pthread_key_create(&key, nil)
         precondition(code == 0, "no key for thread-specific data: error \(code)")
@@ -65,7 +97,7 @@ package final class Database: Sendable {
         threads.withLock { threads in
             threads = Threads(
                 writer: WorkerThread(named: "sqlite-writer") { [self] in
-                    writeLoop(BatchRunner(connection: writer.connection, gate: gate))
+                    writeLoop(writer.writer)
                 },
                 watch: WorkerThread(named: "sqlite-watch") { [self] in watchLoop() }
             )
@@ -96,7 +128,9 @@ package final class Database: Sendable {
     /// thread.
     package func attachThread(deliver: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) throws {
         precondition(attachedThread == nil, "the thread is attached already")
-        let thread = AttachedThread(reader: try Reader(path), deliver: deliver)
+        let reader = Reader(path, barrier)
+        try reader.prepare()
+        let thread = AttachedThread(reader: reader, deliver: deliver)
         pthread_setspecific(attachedKey, Unmanaged.passRetained(thread).toOpaque())
     }
 
@@ -104,12 +138,17 @@ package final class Database: Sendable {
     package func detachThread() {
         guard let pointer = pthread_getspecific(attachedKey) else { return }
         pthread_setspecific(attachedKey, nil)
-        Unmanaged<AttachedThread>.fromOpaque(pointer).release()
+        Unmanaged<AttachedThread>.fromOpaque(pointer).takeRetainedValue().reader.retire()
     }
 
     /// To be called by an attached thread whenever it has nothing more to do at once.
     @inline(__always)
     package func endSnapshot() { attachedThread?.reader.endSnapshot() }
+
+    /// Keeps the file as it is under whoever copies it with a connection of their own; waits while it is being replaced.
+    ///
+    /// Such connections must be opened after this and closed before the hold is let go.
+    package func holdFile() throws -> FileHold { try FileHold(barrier) }
 
     private var attachedThread: AttachedThread? {
         pthread_getspecific(attachedKey).map { Unmanaged<AttachedThread>.fromOpaque($0).takeUnretainedValue() }
@@ -155,10 +194,76 @@ package final class Database: Sendable {
         }
     }
 
+    /// Brings the database to the end of the gate's log, for reads that must see what others have written.
+    ///
+    /// All who wait for it share one look at the log. Without a log there is nothing to do.
+    package func catchUp() async throws {
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
+            let isClosed = state.withLock { state in
+                if !state.queue.isClosed { state.catchUps.append(continuation) }
+                return state.queue.isClosed
+            }
+            guard !isClosed else { return continuation.resume(throwing: WriteFailure.closed) }
+            state.signal(Self.writerCondition)
+        }
+    }
+
+    /// Lends the writer's connection to `body`, which begins and ends its own transactions: migrations and seeds.
+    ///
+    /// Blocks the calling thread, which may neither be attached nor run tasks of others. Writes wait meanwhile.
+    ///
+    /// - Parameters:
+    ///   - patience: How long to try again after other writers were first.
+    ///   - body: Must commit by way of the gate that it gets, and let through what that throws. When another writer was
+    ///     first (``GateFailure/overtaken``), it runs again from the start, on the new state and perhaps with another
+    ///     connection: it has to look anew what is still to be done.
+    /// - Returns: What `body` returned.
+    /// - Throws: What `body` threw, or why the log cannot be reached.
+    package func exclusively<Result: Sendable>(
+        within patience: Duration = .seconds(60),
+        _ body: @escaping @Sendable (Connection, any CommitGate) throws -> Result
+    ) throws -> Result {
+        let done = DispatchSemaphore(value: 0)
+        let outcome = Mutex<Swift.Result<Result, any Error>>(.failure(WriteFailure.closed))
+        let deadline = MonotonicTime.now.advanced(by: patience)
+        // The semaphore is signalled before this returns, so `outcome` outlives the closure's use of it.
+        let isClosed = state.withLock { state in
+            guard !state.queue.isClosed else { return true }
+            state.requests.append { writer in
+                let result = Swift.Result { try writer.lend(until: deadline, body) }
+                outcome.withLock { $0 = result }
+                done.signal()
+            }
+            return false
+        }
+        guard !isClosed else { throw WriteFailure.closed }
+        state.signal(Self.writerCondition)
+        done.wait()
+        return try outcome.withLock { try $0.get() }
+    }
+
+    /// Commits the database as it is, so that the gate's log begins with all of it, even if nobody ever writes.
+    ///
+    /// - Returns: The transaction's number.
+    @discardableResult
+    package func adopt() throws -> UInt64? {
+        try exclusively { connection, gate in
+            try connection.begin()
+            // Changes page 1, and nothing in it.
+            let version = try connection.first("PRAGMA user_version") { $0.integer(0) } ?? 0
+            try connection.runScript("PRAGMA user_version = \(version)")
+            return try gate.commit(connection)
+        }
+    }
+
     /// Writes what still waits, moves the WAL into the database, and stops both threads.
     ///
-    /// Idempotent; whoever comes second waits for the first.
-    package func close() {
+    /// Idempotent; whoever comes second waits for the first. With a gate that keeps a log, and where the configuration
+    /// says so, all connections are closed and later reads fail.
+    ///
+    /// - Returns: Whether everything is in the database file, with no WAL beside it.
+    @discardableResult
+    package func close() -> Bool {
         state.withLock { $0.queue.close() }
         state.signal(Self.writerCondition)
         state.signal(Self.deadlineCondition)
@@ -167,32 +272,41 @@ package final class Database: Sendable {
             running.writer.join()
             running.watch.join()
         }
+        return state.withLock { $0.isWhole }
     }
 
-    private func writeLoop(_ runner: BatchRunner) {
+    private func writeLoop(_ writer: Writer) {
+        let runner = BatchRunner(writer: writer)
         // Readers that take turns leave the log no moment to start again, so at times the writer waits for them; one that
         // stays makes it wait rarely.
         let restartPagesMin = configuration.checkpointPages * 4
         var restartPages = restartPagesMin
-        while true {
-            let batch = state.wait(for: Self.writerCondition) { state -> [WriteJob]? in
-                let batch = state.queue.takeBatch()
-                return batch.isEmpty && !state.queue.isClosed ? nil : batch
+        loop: while true {
+            switch state.wait(for: Self.writerCondition, { $0.takeWork() }) {
+            case .batch(let batch):
+                let start = ContinuousClock.now
+                runner.run(batch)
+                configuration.didRunBatch(batch.count, .now - start)
+                answer(state.withLock { $0.queue.finishBatch() })
+            case .request(let run): run(writer)
+            case .catchUp(let waiting):
+                let result = Result { try writer.catchUp() }
+                for continuation in waiting { continuation.resume(with: result) }
+            case .end: break loop
             }
-            guard !batch.isEmpty else { break }
-            let start = ContinuousClock.now
-            runner.run(batch)
-            configuration.didRunBatch(batch.count, .now - start)
-            answer(state.withLock { $0.queue.finishBatch() })
-            let pages = runner.connection.walFrameCount
+            let pages = writer.connection.walFrameCount
             if pages >= restartPages {
-                restartPages = checkpoint(runner.connection, .restarting) ? restartPagesMin : pages * 2
+                restartPages = checkpoint(writer.connection, .restarting) ? restartPagesMin : pages * 2
             } else if pages >= configuration.checkpointPages {
-                checkpoint(runner.connection, .passive)
+                checkpoint(writer.connection, .passive)
             }
         }
-        checkpoint(runner.connection, .truncating)
-        state.withLock { $0.hasWriterStopped = true }
+        let isWhole = writer.close()
+        barrier.close()
+        state.withLock { state in
+            state.hasWriterStopped = true
+            state.isWhole = isWhole
+        }
         state.signal(Self.deadlineCondition)
     }
 
@@ -245,7 +359,7 @@ package final class Database: Sendable {
     }
 }
 
-/// Takes the writer's connection to the writer's thread, once.
-private struct SendableConnection: @unchecked Sendable {
-    let connection: Connection
+/// Takes the writer to its thread, once.
+private struct SendableWriter: @unchecked Sendable {
+    let writer: Writer
 }

@@ -1,22 +1,45 @@
+internal import Threads
+
 /// A read-only connection and the snapshot it may hold.
 ///
 /// In WAL mode each transaction costs two file locks and a stat; a thread that serves many reads in a row keeps one
-/// snapshot for all of them.
-final class Reader {
-    private let connection: Connection
+/// snapshot for all of them. The connection is only there from the first read on, and again after the file was replaced.
+///
+/// Safe to share: its thread alone uses it, while it holds its right at the barrier. Others close the connection while
+/// nobody can, or interrupt it.
+final class Reader: @unchecked Sendable {
+    private let path: String
+    private let barrier: ReadBarrier
+    private let right = ReadBarrier.Right()
+    private let interrupter = Interrupter()
+    private var connection: Connection?
     private var hasSnapshot = false
 
-    init(_ path: String) throws(SQLiteError) {
-        connection = try Connection(path, .readOnly)
+    init(_ path: String, _ barrier: ReadBarrier) {
+        (self.path, self.barrier) = (path, barrier)
+        barrier.add(right, of: self)
+    }
+
+    /// Opens the connection, so that what cannot be opened is known before the first read.
+    func prepare() throws {
+        try barrier.enter(right)
+        defer { barrier.leave(right) }
+        _ = try open()
     }
 
     /// Runs `body` in the snapshot, taking it if there is none.
     func read<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        if !hasSnapshot {
+        if hasSnapshot, let connection { return try body(connection) }
+        try barrier.enter(right)
+        do {
+            let connection = try open()
             try connection.run("BEGIN")
             hasSnapshot = true
+            return try body(connection)
+        } catch {
+            if !hasSnapshot { barrier.leave(right) }
+            throw error
         }
-        return try body(connection)
     }
 
     /// Lets go of the snapshot: the next read sees what is committed by then.
@@ -24,8 +47,30 @@ final class Reader {
         guard hasSnapshot else { return }
         hasSnapshot = false
         // Ending a transaction that only read cannot fail to end it; there is nothing to lose or to report.
-        do { try connection.run("COMMIT") } catch { try? connection.rollback() }
+        do { try connection?.run("COMMIT") } catch { try? connection?.rollback() }
+        barrier.leave(right)
     }
+
+    /// Closes the connection for good, unless it is closed already because nobody may read any more.
+    func retire() {
+        endSnapshot()
+        guard (try? barrier.enter(right)) != nil else { return }
+        connection = nil
+        barrier.leave(right)
+    }
+
+    private func open() throws(SQLiteError) -> Connection {
+        if let connection { return connection }
+        let connection = try Connection(path, .readOnly, interrupter)
+        self.connection = connection
+        return connection
+    }
+
+    // MARK: For whoever raised the barrier
+
+    func interrupt() { interrupter.interrupt() }
+
+    func closeConnection() { connection = nil }
 }
 
 /// A thread that has a reader of its own and takes the answers to its writes in one parcel for each batch.
@@ -48,4 +93,23 @@ final class AttachedThread: @unchecked Sendable {
             for job in jobs { job.answer(failure: failure) }
         }
     }
+}
+
+/// The right to have the database's file open, beside the readers: for whoever copies it.
+///
+/// As long as it lives nobody puts another state in the file's place; give it up soon once it is ``isWanted``.
+package final class FileHold: Sendable {
+    private let barrier: ReadBarrier
+    private let right = ReadBarrier.Right()
+
+    init(_ barrier: ReadBarrier) throws {
+        self.barrier = barrier
+        barrier.add(right)
+        try barrier.enter(right)
+    }
+
+    deinit { barrier.leave(right) }
+
+    /// Whether the writer waits for this to end, and all writes with it.
+    package var isWanted: Bool { barrier.isWanted }
 }

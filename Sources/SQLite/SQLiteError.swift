@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// A failure that SQLite reported.
 ///
@@ -20,6 +21,11 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     /// What a row holds is not what its table promises.
     package static func unreadable(_ what: String) -> SQLiteError {
         SQLiteError(code: SQLITE_MISMATCH, message: what, sql: nil)
+    }
+
+    /// The kernel refused what SQLite was not asked to do.
+    static func system(_ call: String, _ path: String) -> SQLiteError {
+        SQLiteError(code: SQLITE_IOERR, message: "\(call) \(path): \(String(cString: strerror(errno)))", sql: nil)
     }
 
     private var primary: Int32 { code & 0xFF }

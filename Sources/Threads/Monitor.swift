@@ -70,4 +70,9 @@ package final class Monitor<State>: @unchecked Sendable {
     package func signal(_ condition: Int) {
         pthread_cond_signal(conditions + condition)
     }
+
+    /// ``signal(_:)`` for all who wait, not just one.
+    package func broadcast(_ condition: Int) {
+        pthread_cond_broadcast(conditions + condition)
+    }
 }

@@ -39,7 +39,7 @@ final class ReplicatorFleet: Sendable {
                         try replica.settings.open(environment),
                         type: replica.settings.kind.rawValue
                     ),
-                    layout: ReplicaLayout(replica.settings.kind)
+                    layout: ReplicaLayout(replica.settings)
                 )
                 settings.policy = policy(replica)
                 settings.syncInterval = replica.syncInterval ?? settings.syncInterval

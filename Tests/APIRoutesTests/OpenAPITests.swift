@@ -9,19 +9,31 @@ import Testing
 
 /// What the OpenAPI document says of the API, which is written by hand, against what the API does.
 @Suite struct OpenAPITests {
-    @Test func `every route is in the document, and the document has no other`() throws {
+    private static var routes: [(method: HTTP.Method, pattern: String)] {
         let logger = Logger(level: .error, format: .json, descriptor: -1)
-        let api = API(
-            todos: NoTodos(),
-            users: NoUsers(),
-            pastes: NoPastes(),
+        let (todos, users, pastes) = (NoTodos(), NoUsers(), NoPastes())
+        return API(
+            todos: todos,
+            users: users,
+            pastes: pastes,
             readiness: { .notReady("") },
             metrics: Registry(),
             logger: logger
-        )
+        ).routes
+    }
+
+    @Test func `every route is in the document, and the document has no other`() throws {
         // The pages' own parts are no operations of the API.
-        let routed = api.routes.filter { !$0.pattern.hasPrefix("/assets/") }.map { "\($0.method.name) \($0.pattern)" }
+        let routed = Self.routes.filter { !$0.pattern.hasPrefix("/assets/") }.map { "\($0.method.name) \($0.pattern)" }
         #expect(try Document.current.operations.sorted() == routed.sorted())
+    }
+
+    @Test func `no route hides a paste, whose id could be spelled like it`() {
+        #expect(Self.routes.contains { $0.pattern == "/{id}" })
+        for route in Self.routes {
+            let first = route.pattern.split(separator: "/").first ?? ""
+            #expect(!Paste.isID(String(first)), "\(route.pattern)")
+        }
     }
 
     @Test func `every kind of problem is in the document as it is answered, and no other is`() throws {

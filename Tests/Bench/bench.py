@@ -11,26 +11,41 @@ import http.client
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
-import signal
 import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+from harness import (
+    HERE,
+    ROOT,
+    BenchFailure,
+    Process,
+    build_peer,
+    checked_api,
+    checked_scratch,
+    describe_machine,
+    free_port,
+    machine_line,
+    main,
+    number,
+    ordered,
+    output_of,
+    paired_ratio,
+    scratch,
+    table_lines,
+    verdict,
+)
+
 CONNECTIONS = 64
 ROWS = 1000
 WARM_UP_SECONDS = 1
 START_SECONDS_MAX = 10
-STOP_SECONDS_MAX = 10
 COLD_ROUNDS = 15
 
 OURS, PEER, TUNED = "Holdfast", "Go", "Go tuned"
@@ -67,10 +82,6 @@ none. Both sync the WAL on every commit (`synchronous=FULL`). `Go tuned` has a p
 for writes."""
 
 
-class BenchFailure(Exception):
-    """The run cannot be trusted, or cannot go on."""
-
-
 @dataclass(frozen=True)
 class Program:
     """A server that can be started on a database file."""
@@ -82,63 +93,25 @@ class Program:
         return [part.format(database=database, port=port) for part in self.argv]
 
 
-class Server:
-    """A started program, stopped by its own process id."""
+class Server(Process):
+    """A server on a database file."""
 
     def __init__(self, program: Program, folder: pathlib.Path, port: int = 0):
         self.program = program
         self.database = folder / "bench.db"
-        self._log = folder / "stdout"
-        self._errors = folder / "stderr"
-        command = program.command(self.database, port)
-        with open(self._log, "wb") as log, open(self._errors, "wb") as errors:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=errors)
-        self.pid = self._process.pid
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_) -> None:
-        """Stops it; a server that does not go when told is a failure of its own."""
-        if self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise BenchFailure(f"{self.program.name} was still there {STOP_SECONDS_MAX} s after SIGTERM") from None
-
-    def check_alive(self) -> None:
-        if (code := self._process.poll()) is not None:
-            said = self._errors.read_text(errors="replace")[-2000:]
-            raise BenchFailure(f"{self.program.name} ended with {code}: {said.strip()}")
+        super().__init__(program.name, program.command(self.database, port), folder)
 
     def port(self) -> int:
         """Waits for the line on standard output that says which port was free."""
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline:
-            self.check_alive()
-            for line in self._log.read_text(errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    entry = json.loads(line)
-                    if entry.get("message") == "listening" and entry.get("port"):
-                        return int(entry["port"])
-            time.sleep(0.01)
-        raise BenchFailure(f"{self.program.name} said no port within {START_SECONDS_MAX} s")
+        return self.until(self._listening, "port", START_SECONDS_MAX)
 
-    def cpu_seconds(self) -> float:
-        """What the scheduler gave all threads, in nanoseconds; `stat` counts in ticks of 10 ms."""
-        total = 0
-        for thread in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):  # a thread that ended while we looked
-                total += int((thread / "schedstat").read_text().split()[0])
-        return total / 1e9
-
-    def resident_mib(self) -> float:
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+    def _listening(self) -> int | None:
+        for line in self.log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("message") == "listening" and entry.get("port"):
+                    return int(entry["port"])
+        return None
 
 
 def answer(port: int, path: str) -> object:
@@ -242,12 +215,6 @@ def measure_program(program: Program, folder: pathlib.Path, workloads: list[Work
     return results
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def cold_start(program: Program, folder: pathlib.Path) -> tuple[float, float]:
     """Milliseconds from exec to the first 200 on /health, and MiB resident a moment later."""
     port = free_port()
@@ -270,15 +237,6 @@ def cold_start(program: Program, folder: pathlib.Path) -> tuple[float, float]:
         return milliseconds, server.resident_mib()
 
 
-@contextlib.contextmanager
-def scratch(parent: pathlib.Path):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
 def run_cold(programs: list[Program], parent: pathlib.Path) -> dict:
     results = {program.name: {"fresh_ms": [], "existing_ms": [], "idle_mib": []} for program in programs}
     for round_number in range(COLD_ROUNDS + 1):
@@ -293,92 +251,15 @@ def run_cold(programs: list[Program], parent: pathlib.Path) -> dict:
     return results
 
 
-def ordered(programs: list[Program], round_number: int) -> list[Program]:
-    """Who goes first changes every round: a machine that slows down must not favour one side."""
-    return programs if round_number % 2 == 0 else programs[::-1]
-
-
-def filesystem(path: pathlib.Path) -> str:
-    best, kind = "", "unknown"
-    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-        _, mount, mounted_kind, *_ = line.split()
-        if path.is_relative_to(mount) and len(mount) >= len(best):
-            best, kind = mount, mounted_kind
-    return kind
-
-
-def fsync_us(folder: pathlib.Path) -> float:
-    """What this disk charges for making a page durable; inserts cannot be read without it."""
-    times = []
-    with open(folder / "fsync", "wb") as file:
-        for _ in range(50):
-            file.write(bytes(4096))
-            file.flush()
-            started = time.perf_counter()
-            os.fdatasync(file.fileno())
-            times.append((time.perf_counter() - started) * 1e6)
-    return statistics.median(times)
-
-
-def output_of(*command: str) -> str:
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BenchFailure(f"cannot run {' '.join(command)}: {error}") from None
-    lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0] if lines else ""
-
-
-def describe_machine(arguments: argparse.Namespace, peer: str, folder: pathlib.Path) -> dict:
-    processor = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    system = dict(
-        line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line
-    )
-    return {
-        "processor": processor[1] if processor else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": f"{system['PRETTY_NAME'].strip(chr(34))}, Linux {platform.release()}",
-        "disk": f"{filesystem(folder)}, fdatasync of a page {fsync_us(folder):.0f} µs",
+def describe(arguments: argparse.Namespace, peer: str, folder: pathlib.Path) -> dict:
+    return describe_machine(folder) | {
         "holdfast": output_of(arguments.api, "version"),
         "peer": output_of(peer, "-version"),
         "wrk": output_of("wrk", "-v").split(" Copyright")[0],
-        "load_before": os.getloadavg()[0],
     }
 
 
-def build_peer(folder: pathlib.Path) -> str:
-    peer = folder / "peer"
-    environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
-    try:
-        built = subprocess.run(
-            ["go", "build", "-o", str(peer), str(HERE / "peer" / "main.go")],
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
-        raise BenchFailure(
-            "go is missing: apt install golang-go golang-github-go-chi-chi-dev golang-github-mattn-go-sqlite3-dev"
-        ) from None
-    if built.returncode != 0:
-        raise BenchFailure(f"the peer does not build:\n{built.stderr.strip()}")
-    return str(peer)
-
-
-def number(value: float) -> str:
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def paired_ratio(ours: list[float], theirs: list[float]) -> float:
-    """The median of the rounds' ratios: what slows a whole round falls out of it."""
-    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
-
-
 def report(results: dict, machine: dict, names: list[str], workloads: list[Workload], what: str) -> str:
-    """Markdown that is aligned, so that it also reads well in a terminal."""
     others = names[1:]
     table = [["", *names, *(f"against {name}" for name in others)]]
 
@@ -411,26 +292,13 @@ def report(results: dict, machine: dict, names: list[str], workloads: list[Workl
         ]:
             add(title, {name: results["cold"][name][key] for name in names})
 
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for index, row in enumerate(table):
-        cells = [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-        if index == 0:
-            rules = ["-" * width if column == 0 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
-            lines.append("| " + " | ".join(rules) + " |")
     return "\n".join(
         [
-            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}; "
-            f"{machine['disk']}.",
-            f"{machine['holdfast']}; peer: {machine['peer']}; {machine['wrk']}; load before the run "
-            f"{machine['load_before']:.1f}.",
+            machine_line(machine),
+            f"{machine['holdfast']}; peer: {machine['peer']}; {machine['wrk']}.",
             what,
             "",
-            *lines,
+            *table_lines(table),
             "",
             FOOTER,
         ]
@@ -441,9 +309,7 @@ def verdicts(results: dict, workloads: list[Workload]) -> list[str]:
     lines = []
 
     def judge(title: str, value: float, bound: float, at_least: bool) -> None:
-        reached = value >= bound if at_least else value <= bound
-        word = "reached    " if reached else "not reached"
-        lines.append(f"{word}  {title}: {value:.3g} (target: at {'least' if at_least else 'most'} {bound:g})")
+        lines.append(verdict(title, value, bound, at_least))
 
     for workload in workloads:
         if "loads" not in results:
@@ -499,21 +365,19 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
-    arguments.api = str(pathlib.Path(arguments.api).resolve())
-    if not os.access(arguments.api, os.X_OK):
-        parser.error(f"{arguments.api} is not there: build it with `swift build -c release`, or name it with --api")
     if not shutil.which("wrk"):
         parser.error("wrk is missing: apt install wrk")
-    arguments.scratch = arguments.scratch.resolve()
-    arguments.scratch.mkdir(exist_ok=True)
-    if filesystem(arguments.scratch) in ("tmpfs", "ramfs"):
-        parser.error(f"{arguments.scratch} is in memory, where a sync costs nothing: name a disk with --scratch")
+    try:
+        arguments.api = checked_api(arguments.api)
+        arguments.scratch = checked_scratch(arguments.scratch)
+    except BenchFailure as failure:
+        parser.error(str(failure))
     return arguments
 
 
 def run(arguments: argparse.Namespace, folder: pathlib.Path) -> int:
     peer = build_peer(folder)
-    machine = describe_machine(arguments, peer, folder)
+    machine = describe(arguments, peer, folder)
     go = (peer, "-port", "{port}", "-db", "{database}")
     programs = [
         Program(
@@ -567,20 +431,6 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> int:
     return 0
 
 
-def main() -> int:
-    arguments = parse_arguments()
-    # `kill` must clean up like Ctrl-C does: both leave through the `with` blocks that stop servers and remove files.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        with scratch(arguments.scratch) as folder:
-            return run(arguments, folder)
-    except BenchFailure as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted; what it started is stopped", file=sys.stderr)
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments = parse_arguments()
+    sys.exit(main(lambda folder: run(arguments, folder), arguments.scratch))

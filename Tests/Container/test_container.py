@@ -43,13 +43,16 @@ def free_port() -> int:
 
 
 class Container:
-    """A container of the image, on the host's network so that it reaches a store on 127.0.0.1."""
+    """A container of the image, on the host's network so that it reaches a store on 127.0.0.1.
 
-    def __init__(self, *options: str, data: str = "--tmpfs=/data:rw,mode=1777,size=64m", **variables: str):
+    Its /data is a volume without a name, which goes with it.
+    """
+
+    def __init__(self, *options: str, **variables: str):
         self.name = f"holdfast-test-{uuid.uuid4().hex[:8]}"
         self.port = free_port()
         command = ["run", "--detach", "--name", self.name, "--network", "host", "--read-only", "--cap-drop", "all"]
-        command += ["--security-opt", "no-new-privileges", "--memory", "256m", data, *options]
+        command += ["--security-opt", "no-new-privileges", "--memory", "256m", *options]
         for name, value in ({"PORT": str(self.port), "HOST": "127.0.0.1"} | variables).items():
             command += ["--env", f"{name}={value}"]
         self.began = time.monotonic()
@@ -181,7 +184,7 @@ def test_it_may_be_any_user(start) -> None:
 
 
 def test_a_disk_that_cannot_be_written_to_is_named(start) -> None:
-    container = start(data="--env=NO=DATA", DB_PATH="/nowhere/holdfast.db")
+    container = start(DB_PATH="/nowhere/holdfast.db")
     deadline = time.monotonic() + 10
     while container.is_running():
         assert time.monotonic() < deadline

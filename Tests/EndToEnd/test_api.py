@@ -168,6 +168,7 @@ def test_put_needs_both_and_names_all_that_is_wrong(call) -> None:
         (b'{"title":"\xff"}', "UTF-8"),
         ("[" * 65, "deeper than 64"),
         ("title=x", "line 1, column 2"),
+        ('{"title":"a","title":"b"}', "line 1, column 14"),
     ],
 )
 def test_malformed_json_is_400_with_the_position(call, body, place) -> None:

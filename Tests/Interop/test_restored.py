@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,9 @@ def test_a_replica_in_files(binaries, tmp_path, version):
 
 
 @pytest.fixture
-def s3():
-    """A real S3 server; yields its port."""
-    command = [sys.executable, ROOT / "Tests/StorePeers/peer.py", "rclone"]
+def s3(request):
+    """A real S3 server, rclone unless a test names another; yields its port."""
+    command = [sys.executable, ROOT / "Tests/StorePeers/peer.py", getattr(request, "param", "rclone")]
     peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield json.loads(peer.stdout.readline())["port"]
@@ -134,3 +135,32 @@ dbs:
     assert ours.read_bytes() == theirs.read_bytes(), log.read_text()
     restore(again, f"s3://bkt.127.0.0.1:{s3}/app", **KEYS)
     assert again.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("moto_server", path=Path(sys.executable).parent) is None, reason="no moto")
+@pytest.mark.parametrize("s3", ["moto"], indirect=True)
+def test_a_replica_at_the_root_of_a_bucket_whose_keys_begin_with_a_slash(binaries, s3, tmp_path):
+    database, configuration = tmp_path / "live.db", tmp_path / "litestream.yml"
+    endpoint = f"http://127.0.0.1:{s3}"
+    replica = {"type": "s3", "bucket": "root", "endpoint": endpoint, "region": "us-east-1", "force-path-style": True}
+    configuration.write_text(json.dumps({"dbs": [{"path": str(database), "replica": replica}]}))
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/root", method="PUT"), timeout=10).close()
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"} | KEYS
+    writer = Writer(database)
+    with (tmp_path / "log").open("wb") as output:
+        command = [binaries / "litestream-0.5.17", "replicate", "-config", configuration]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        writer.work()
+        time.sleep(4)
+    finally:
+        process.terminate()
+        process.wait(60)
+    rows = writer.connection.execute("SELECT id, data FROM t ORDER BY id").fetchall()
+    writer.close()
+    ours = tmp_path / "ours.db"
+    url = f"s3://root?endpoint={endpoint}"
+    restore(ours, url, **KEYS)
+    assert sqlite3.connect(ours).execute("SELECT id, data FROM t ORDER BY id").fetchall() == rows
+    listed = subprocess.run([API, "ltx", url], capture_output=True, text=True, env=environment, timeout=30)
+    assert listed.returncode == 0 and "0000000000000001" in listed.stdout, listed.stderr

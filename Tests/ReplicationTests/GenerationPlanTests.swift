@@ -65,6 +65,19 @@ import Testing
         #expect(short(try GenerationPlan(try listing(objects), target: target)) == expected)
     }
 
+    @Test(
+        arguments: [
+            ("a/s0@5 a/0+0@5 b/s0@5 b/0+0@5", "b s0 | 0+0"),
+            ("b/s0@5 b/0+0@5 a/s0@5 a/0+0@5", "b s0 | 0+0"),
+            ("a/s0@5 a/0+0@5 a/1+0@5 b/s0@5 b/0+0@5", "a s0 | 0+0 | 1+0"),
+            ("a/s0@5 a/s1@5 a/1+0@5", "a s1 | 1+0"),
+        ]
+    )
+    func `of equal times the higher index decides, then the name`(objects: String, expected: String) throws {
+        // Often enough for an order by chance to show.
+        for _ in 0..<50 { #expect(short(try GenerationPlan(try listing(objects))) == expected) }
+    }
+
     @Test func `a generation can be named`() throws {
         let generation = try #require(GenerationID("aaaaaaaaaaaaaaaa"))
         let plan = try GenerationPlan(try listing(Self.two), generation: generation)

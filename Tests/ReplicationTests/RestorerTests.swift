@@ -237,15 +237,6 @@ import Testing
         }
     }
 
-    @Test func `keys of Litestream that cannot be read are not taken for no replica`() async throws {
-        try await with { place in
-            let key = "/0000/0000000000000001-0000000000000001.ltx"
-            let store = HookedStore(inner: place.store, alsoListed: [key]) { _ in }
-            let error = await #expect(throws: RestoreError.self) { try await Restorer(store).restore(to: place.output) }
-            guard case .plan(.slashedKeys) = error else { throw try #require(error) }
-        }
-    }
-
     // MARK: The target
 
     @Test(arguments: ["out.db", "out.db-wal", "out.db-shm", "out.db-journal"])

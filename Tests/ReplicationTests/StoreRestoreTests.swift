@@ -10,28 +10,37 @@ import Testing
 @Suite struct StoreRestoreTests {
     private static var servers: [RealPeer] { [.moto, .rclone].filter(\.isWanted) }
 
-    private func withStore(_ server: RealPeer, _ body: (any ObjectStore) async throws -> Void) async throws {
+    private func withStore(
+        _ server: RealPeer,
+        bucket: String = "bkt",
+        path: String = "restore/\(UUID().uuidString.lowercased())",
+        _ body: (any ObjectStore) async throws -> Void
+    ) async throws {
         let http = HTTPClient(bundle: CABundle.find(ProcessInfo.processInfo.environment))
         let endpoint = "http://127.0.0.1:\(try await server.start().port)"
         // rclone has this bucket already, and moto takes anybody's word.
-        if server == .moto { _ = try await http.send(ClientRequest(.put, "\(endpoint)/bkt")) }
+        if server == .moto { _ = try await http.send(ClientRequest(.put, "\(endpoint)/\(bucket)")) }
         var settings = StoreSettings(kind: .s3)
-        (settings.bucket, settings.endpoint) = ("bkt", endpoint)
+        (settings.bucket, settings.path, settings.endpoint) = (bucket, path, endpoint)
         (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
-        settings.path = "restore/\(UUID().uuidString.lowercased())"
         let variables = ["AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_CONFIG_FILE": "/nonexistent"]
         try await body(settings.open(StoreEnvironment(variables: variables, http: http)))
     }
 
     /// Puts a replica into the store, oldest object first, under the names that Litestream uses on S3.
-    private func upload(_ replica: ReplicaCase, from root: String, to store: any ObjectStore) async throws {
+    private func upload(
+        _ replica: ReplicaCase,
+        from root: String,
+        to store: any ObjectStore,
+        levelPrefix: String = "000"
+    ) async throws {
         try replica.copy(to: root)
         let files = FileStore(root: root)
         let objects = try await files.listAll("").sorted {
             ($0.lastModified?.unixMilliseconds ?? 0, $0.key) < ($1.lastModified?.unixMilliseconds ?? 0, $1.key)
         }
         for object in objects {
-            let key = object.key.hasPrefix("ltx/") ? "000" + object.key.dropFirst(4) : object.key
+            let key = object.key.hasPrefix("ltx/") ? levelPrefix + object.key.dropFirst(4) : object.key
             try await store.put(key, try await files.get(object.key).bytes)
         }
     }
@@ -50,6 +59,22 @@ import Testing
         try await withStore(server) { store in
             try await withTemporaryFolder { folder in
                 try await upload(replica, from: "\(folder)/replica", to: store)
+                _ = try await Restorer(store).restore(to: "\(folder)/out.db")
+                #expect(try sha256("\(folder)/out.db") == replica.sha256)
+            }
+        }
+    }
+
+    // rclone has files below its buckets, and for them a doubled slash is one.
+    @Test(arguments: [.moto].filter(\.isWanted) as [RealPeer])
+    func `keys that begin with a slash, as Litestream makes them at the root of a bucket, are a replica`(
+        server: RealPeer
+    ) async throws {
+        let bucket = "root-\(UUID().uuidString.lowercased())"
+        try await withStore(server, bucket: bucket, path: "") { store in
+            try await withTemporaryFolder { folder in
+                let replica = ReplicaCase.named("0.5", "pitr")
+                try await upload(replica, from: "\(folder)/replica", to: store, levelPrefix: "/000")
                 _ = try await Restorer(store).restore(to: "\(folder)/out.db")
                 #expect(try sha256("\(folder)/out.db") == replica.sha256)
             }

@@ -15,7 +15,7 @@ package struct S3Store: CloudStore {
     init(name: String, settings: StoreSettings, site: S3Site, dialect: S3Dialect, client: CloudClient) {
         precondition(settings.partBytes >= StoreSettings.partBytesMin, "a part of \(settings.partBytes) bytes")
         (self.name, self.site, self.dialect, self.client) = (name, site, dialect, client)
-        keys = KeySpace(path: settings.path)
+        keys = KeySpace(path: settings.path, isBucket: true)
         judge = S3Judge(site: site)
         partBytes = settings.partBytes
     }

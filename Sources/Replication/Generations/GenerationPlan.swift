@@ -25,7 +25,8 @@ package struct GenerationPlan: Equatable, Sendable {
 
     /// Chooses as Litestream 0.3 does, and refuses gaps that show in the names.
     ///
-    /// Without `generation` it is the one with the newest object, of those that reach the target.
+    /// Without `generation` it is the one with the newest object, of those that reach the target. Of equal times the
+    /// higher index decides, then the name: the same listing always gives the same plan.
     package init(
         _ listing: [Listed],
         target: Target = .latest,
@@ -34,11 +35,15 @@ package struct GenerationPlan: Equatable, Sendable {
         let candidates = Dictionary(grouping: listing, by: \.object.generation)
             .filter { generation == nil || $0.key == generation }
             .filter { Self.reaches(target, $0.value) }
-        guard let objects = candidates.values.max(by: { Self.latest($0) < Self.latest($1) }),
+        guard let objects = candidates.values.max(by: { Self.recency($0) < Self.recency($1) }),
             let snapshot = Self.snapshot(in: objects, target)
         else { throw .nothingMatches }
         self.snapshot = snapshot
         segments = try Self.segments(in: objects, from: snapshot, target)
+    }
+
+    private static func recency(_ objects: [Listed]) -> (time: Int64, index: UInt32, name: String) {
+        (latest(objects), objects.map(\.object.index).max() ?? 0, objects.first?.object.generation.name ?? "")
     }
 
     private static func latest(_ objects: [Listed]) -> Int64 {

@@ -13,6 +13,9 @@ struct GenerationRestore {
     let spool: WorkFile
     let queue: BlockingQueue
 
+    /// As many pages come out of the WAL at a time: at most 8 MiB.
+    private static let pagesReadMax = 128
+
     func write(to database: inout DatabaseFile) async throws(RestoreError) {
         let objects = ObjectSequence([snapshot] + segments.joined(), in: store, parallelism, progress)
         defer { objects.cancel() }
@@ -21,9 +24,8 @@ struct GenerationRestore {
             while !database.keep(bytes, at: size) { try await database.flush() }
             size += bytes.count
         }
-        try await database.flush()
         guard !segments.isEmpty else { return }
-        let pageSize = try pageSize(of: try await database.read(at: 0, count: 100))
+        let pageSize = try pageSize(of: try await database.read(at: [0], count: 100)[0])
         for segments in segments { try await apply(segments, objects, pageSize, to: &database) }
     }
 
@@ -44,15 +46,16 @@ struct GenerationRestore {
                 size += bytes.count
             }
         }
-        try await joined.flush()
         guard let log = try generationErrors({ () throws(GenerationError) in try wal.finish() }),
             log.transactionCount > 0
         else { return }
-        for page in log.pages {
-            let data = try await joined.read(at: Int(page.offset), count: pageSize)
-            while !database.keep(data, at: (Int(page.number) - 1) * pageSize) { try await database.flush() }
+        for start in stride(from: 0, to: log.pages.count, by: Self.pagesReadMax) {
+            let pages = log.pages[start...].prefix(Self.pagesReadMax)
+            let contents = try await joined.read(at: pages.map { Int($0.offset) }, count: pageSize)
+            for (page, content) in zip(pages, contents) {
+                while !database.keep(content, at: (Int(page.number) - 1) * pageSize) { try await database.flush() }
+            }
         }
-        try await database.flush()
         try await database.resize(to: Int(log.commit) * pageSize)
     }
 

@@ -44,7 +44,6 @@ struct LTXRestore {
                 let place = (Int(page.number) - 1) * page.data.count
                 while !database.keep(page.data, at: place) { try await database.flush() }
             case .end:
-                try await database.flush()
                 guard let header = merge.header else { preconditionFailure("an end without a beginning") }
                 return header
             }

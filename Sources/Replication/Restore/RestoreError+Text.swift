@@ -22,9 +22,6 @@ extension RestorePlanError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .noReplica: "there is no replica: nothing that Litestream or this program writes is there"
-        case .slashedKeys:
-            "the keys begin with a slash, as Litestream 0.5 writes them for a replica without a path; "
-                + "these cannot be read: copy them to a prefix, without the slash"
         case .gap(let from, let to):
             from == to
                 ? "there is a gap: transaction \(from) is in no file"

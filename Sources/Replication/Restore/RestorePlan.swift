@@ -186,8 +186,6 @@ package struct RestorePlan: Equatable, Sendable {
 package enum RestorePlanError: Error, Equatable, Sendable {
     /// Nothing of either format is there, and the store is certain of it.
     case noReplica
-    /// All keys begin with a slash, as Litestream 0.5 writes them on S3 when a replica has no path.
-    case slashedKeys
     /// These transactions are in no file.
     case gap(from: TXID, to: TXID)
     /// No state ends with this transaction; the nearest that can be restored are these.

@@ -54,17 +54,8 @@ package struct Restorer: Sendable {
     // MARK: Planning
 
     /// Lists what there is, in whichever format.
-    ///
-    /// An empty listing is certain: keys that belong to a replica and cannot be read are an error.
     package func list() async throws(RestoreError) -> ReplicaListing {
-        let (listing, hasSlashedKeys): (ReplicaListing, Bool)
-        do throws(ObjectStoreError) {
-            listing = try await ReplicaListing(of: store)
-            let slashed = ListRequest(prefix: "/" + ReplicaLayout.bucket.prefix, limit: 1)
-            hasSlashedKeys = listing.isEmpty ? try await !store.list(slashed).objects.isEmpty : false
-        } catch { throw RestoreError(error) }
-        guard !hasSlashedKeys else { throw .plan(.slashedKeys) }
-        return listing
+        do throws(ObjectStoreError) { return try await ReplicaListing(of: store) } catch { throw RestoreError(error) }
     }
 
     /// Lists the replica and chooses what to restore.
@@ -165,6 +156,7 @@ package struct Restorer: Sendable {
         do throws(RestoreError) {
             var database = DatabaseFile(file, queue)
             try await write(plan, to: &database, place, progress)
+            try await database.finish()
             progress.check()
             // The disk works while SQLite reads from memory what was just written.
             async let synced: Void = database.sync()

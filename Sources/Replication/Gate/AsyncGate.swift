@@ -1,0 +1,215 @@
+internal import LTX
+package import SQLite
+internal import Synchronization
+internal import Threads
+internal import WAL
+
+/// The gate that is on this disk, with a log in the bucket that follows it: for a single writer whose disk is kept.
+///
+/// A commit is answered after SQLite's own sync. What it changed waits here, each page once and in its newest version,
+/// until a thread adds it to the log, at most an interval later. When another writer is found in the log, it is too late
+/// to run anything again: then nothing is written any more, and this says so.
+package final class AsyncGate: CommitGate {
+    package struct Limits: Sendable {
+        /// How long a change waits for others to share its file.
+        package var interval = Duration.seconds(1)
+        /// How much may wait; beyond that, commits wait too.
+        package var backlogBytesMax = 64 << 20
+        /// How long a commit waits for room.
+        package var patience = Duration.seconds(10)
+
+        package init() {}
+    }
+
+    private struct State {
+        /// Where the frames end that are in the backlog already.
+        var end: WALPosition?
+        var backlog = PageBacklog()
+        /// When the oldest of what waits is due; nil if nothing waits.
+        var due: MonotonicTime?
+        /// The whole database, where the log has nothing yet.
+        var first: ShippedFile?
+        var isClosing = false
+        /// Why nothing is written any more.
+        var failure: (any Error)?
+
+        var isEmpty: Bool { backlog.isEmpty && first == nil }
+    }
+
+    private static let workCondition = 0
+    private static let roomCondition = 1
+
+    private let log: any CommitLog
+    private let limits: Limits
+    private let report: @Sendable (String) -> Void
+    private let didShip: @Sendable (ShippedFile) -> Void
+    private let state = Monitor(State(), conditions: 2)
+    private let thread: Mutex<WorkerThread?>
+
+    /// A gate for a database whose WAL is empty, and which is where the log stands.
+    ///
+    /// - Parameters:
+    ///   - log: Stands where the database does.
+    ///   - limits: How much may wait, and how long.
+    ///   - report: Hears of what has no caller to tell.
+    ///   - didShip: Told of each file that is in the log; must not block.
+    package init(
+        _ log: any CommitLog,
+        limits: Limits = Limits(),
+        report: @escaping @Sendable (String) -> Void,
+        didShip: @escaping @Sendable (ShippedFile) -> Void = { _ in }
+    ) {
+        (self.log, self.limits, self.report, self.didShip) = (log, limits, report, didShip)
+        thread = Mutex(nil)
+        thread.withLock { $0 = WorkerThread(named: "log-upload") { [self] in ship() } }
+    }
+
+    // MARK: Committing
+
+    package func commit(_ connection: Connection) throws -> UInt64? {
+        let deadline = MonotonicTime.now.advanced(by: limits.patience)
+        let admission = state.wait(for: Self.roomCondition, until: { _ in deadline }) {
+            state -> Result<Void, any Error>? in
+            if let failure = state.failure { return .failure(failure) }
+            if state.backlog.byteCount < limits.backlogBytesMax { return .success(()) }
+            return MonotonicTime.now < deadline ? nil : .failure(AsyncGateError.backlogFull)
+        }
+        try admission.get()
+        try connection.commit()
+        // It is durable: whatever happens from here on is not the caller's.
+        do { try take(from: connection) } catch { stop("what was committed could not be read back: \(error)", error) }
+        return nil
+    }
+
+    private func take(from connection: Connection) throws {
+        guard let frames = try NewFrames(connection, after: state.withLock { $0.end }) else { return }
+        guard frames.transactionCount > 0 else { return }
+        let isFirst = log.position == nil && state.withLock { $0.first == nil }
+        let first = isFirst ? try firstFile(frames) : nil
+        let pages = isFirst ? [] : try frames.pages.map { (number: $0.number, bytes: try frames.content(of: $0)) }
+        state.withLock { state in
+            state.end = frames.end
+            if let first { state.first = first }
+            for page in pages { state.backlog.add(page.number, page.bytes) }
+            state.backlog.resize(pageSize: frames.pageSize, pageCount: frames.commit)
+            if state.due == nil { state.due = .now.advanced(by: limits.interval) }
+        }
+        state.signal(Self.workCondition)
+    }
+
+    private func firstFile(_ frames: NewFrames) throws -> ShippedFile {
+        try ShippedFile(log.nextHeader(pageSize: UInt32(frames.pageSize), commit: frames.commit), frames)
+    }
+
+    private func stop(_ reason: String, _ error: any Error) {
+        let isNew = state.withLock { state in
+            defer { state.failure = state.failure ?? error }
+            return state.failure == nil
+        }
+        if isNew { report("Nothing is written any more: \(reason)") }
+        state.broadcast(Self.roomCondition)
+        state.signal(Self.workCondition)
+    }
+
+    // MARK: Shipping
+
+    /// Adds what still waits to the log, and ends the thread.
+    ///
+    /// To be called once, after the database is closed.
+    ///
+    /// - Returns: Whether the log now holds everything.
+    package func close() -> Bool {
+        state.withLock { $0.isClosing = true }
+        state.signal(Self.workCondition)
+        thread.withLock { $0.take()?.join() }
+        return state.withLock { $0.isEmpty && $0.failure == nil }
+    }
+
+    private func ship() {
+        while let file = nextFile() {
+            guard append(file) else { return }
+            state.withLock { if $0.first?.position == file.position { $0.first = nil } }
+            didShip(file)
+            state.broadcast(Self.roomCondition)
+        }
+    }
+
+    /// Waits until something is due; nil when there will be nothing more.
+    private func nextFile() -> ShippedFile? {
+        let next = state.wait(for: Self.workCondition, until: { $0.due }) { state -> Next? in
+            guard state.failure == nil else { return .end }
+            let isDue = state.isClosing || (state.due.map { $0 <= .now } ?? false)
+            guard isDue else { return nil }
+            guard !state.isEmpty else { return state.isClosing ? .end : nil }
+            if let first = state.first {
+                state.due = state.backlog.isEmpty ? nil : state.due
+                return .file(first)
+            }
+            state.due = nil
+            return .backlog(state.backlog.take())
+        }
+        switch next {
+        case .end: return nil
+        case .file(let file): return file
+        case .backlog(let backlog):
+            let header = log.nextHeader(pageSize: UInt32(backlog.pageSize), commit: backlog.pageCount)
+            do { return try ShippedFile(header, pages: backlog.pages) } catch {
+                stop("a file of the log could not be made: \(error)", error)
+                return nil
+            }
+        }
+    }
+
+    private enum Next {
+        case file(ShippedFile)
+        case backlog(PageBacklog.Contents)
+        case end
+    }
+
+    /// Adds one file, and tries until its fate is known: another one in its place could not be told from this.
+    private func append(_ file: ShippedFile) -> Bool {
+        var isReported = false
+        while true {
+            let trouble: any Error
+            switch waitFor({ [log, limits] in await log.append(file.bytes, file.position, within: limits.patience) }) {
+            case .committed: return true
+            case .lost:
+                stop("another writer has transaction \(file.position.txid) of the log", AsyncGateError.overtaken)
+                return false
+            case .refused(let error):
+                guard error.mayPass else {
+                    stop("\(error)", error)
+                    return false
+                }
+                trouble = error
+            case .unknown(let error): trouble = error ?? AsyncGateError.unfinished as any Error
+            }
+            if !isReported { report("The log lags behind: \(trouble)") }
+            isReported = true
+            let isClosing = state.withLock { $0.isClosing }
+            guard !isClosing else {
+                stop("the bucket could not be reached before the end", AsyncGateError.unfinished)
+                return false
+            }
+            waitFor { [limits] in try? await Task.sleep(for: limits.interval) }
+        }
+    }
+}
+
+extension LogError {
+    /// Whether the same file may get into the log later.
+    fileprivate var mayPass: Bool {
+        if case .store = self { return true }
+        return false
+    }
+}
+
+/// Why a commit was refused that the disk would have taken.
+package enum AsyncGateError: Error {
+    /// The log does not keep up.
+    case backlogFull
+    /// Another writer's transactions are in the log: what is on this disk is another history.
+    case overtaken
+    /// The process ends, and the log lacks something.
+    case unfinished
+}
