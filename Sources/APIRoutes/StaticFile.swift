@@ -4,6 +4,7 @@ import Pages
 /// A file that is part of the program.
 struct StaticFile: Sendable {
     let response: Response
+    let isPage: Bool
 
     private init(_ type: StaticString, _ bytes: [UInt8], isPage: Bool = false) {
         var response = Response(.ok, type: type, body: bytes)
@@ -14,10 +15,10 @@ struct StaticFile: Sendable {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
                     + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             )
-            response.add("Referrer-Policy", "no-referrer")
         }
         response.add("Cache-Control", "public, max-age=300")
         self.response = response
+        self.isPage = isPage
     }
 
     static let all: [(path: String, file: StaticFile)] = [

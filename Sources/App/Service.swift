@@ -16,6 +16,7 @@ package final class Service: Sendable {
     private let file: DatabaseFile
     private let database: Database
     private let server: Server
+    private let adminServer: Server?
     private let logger: Logger
 
     /// When this returns, clients are served.
@@ -48,17 +49,26 @@ package final class Service: Sendable {
         }
         metrics.watch(database, at: file.path)
         let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
-        let api = API(
-            todos: SQLiteTodoRepository(database, now: now),
-            users: SQLiteUserRepository(database, now: now),
-            pastes: SQLitePasteRepository(database, now: now),
-            readiness: { [database] in Self.readiness(database, newest: newest) },
-            metrics: metrics.registry,
-            logger: logger
-        )
+        let api = { @Sendable [database] (surface: API.Surface) in
+            API(
+                todos: SQLiteTodoRepository(database, now: now),
+                users: SQLiteUserRepository(database, now: now),
+                pastes: SQLitePasteRepository(database, now: now),
+                readiness: { Self.readiness(database, newest: newest) },
+                access: configuration.access,
+                surface: surface,
+                metrics: metrics.registry,
+                logger: logger
+            )
+        }
         signals.hold()
+        let hooks = Self.hooks(database, logger)
         do {
-            server = try Server(configuration.server, handler: api, hooks: Self.hooks(database, logger))
+            let surface: API.Surface = configuration.adminPort == nil ? .all : .service
+            server = try Server(configuration.server, handler: api(surface), hooks: hooks)
+            adminServer = try configuration.adminServer.map { configuration throws(ListenError) in
+                try Server(configuration, handler: api(.operations), hooks: hooks)
+            }
         } catch {
             database.close()
             throw error
@@ -68,6 +78,7 @@ package final class Service: Sendable {
         logger.log(.info, "listening") { fields in
             fields.add("host", configuration.server.host)
             fields.add("port", Int64(server.port))
+            if let adminServer { fields.add("admin_port", Int64(adminServer.port)) }
             fields.add("database", file.path)
             fields.add("version", Version.current)
         }
@@ -79,8 +90,10 @@ package final class Service: Sendable {
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
         let cutOffCount = server.drain(within: limit * 4 / 5)
+        _ = adminServer?.drain(within: .zero)
         database.close()
         server.stop()
+        adminServer?.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
     }
 

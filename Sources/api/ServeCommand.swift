@@ -43,6 +43,9 @@ struct ServeCommand {
         let timeouts = Duration.milliseconds(10)...Duration.seconds(86_400)
         configuration.writeTimeout = try invocation.duration("write-timeout", in: timeouts)
         configuration.shutdownTimeout = try invocation.duration("shutdown-timeout", in: timeouts)
+        configuration.access = try Self.access(invocation)
+        configuration.adminPort = try invocation["admin-port"]?.integer(in: 0...65535)
+        configuration.adminHost = try invocation.string("admin-host")
         configuration.maxStaleness = try invocation["max-staleness"]?.duration(in: .zero...timeouts.upperBound)
         configuration.server = try Self.server(invocation, timeouts)
         self.configuration = configuration
