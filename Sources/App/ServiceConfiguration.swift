@@ -9,6 +9,7 @@ package struct ServiceConfiguration: Sendable {
     package var migratesAtStart = true
     /// Seeds to run at start, if any.
     package var seedsPath: String?
+    package var replication = ReplicationConfiguration()
     package var server = ServerConfiguration()
     package var writeTimeout = Duration.seconds(10)
     /// From the signal to the end of the process.

@@ -26,7 +26,7 @@ struct ServeCommand {
 
     private let configuration: ServiceConfiguration
 
-    init(_ invocation: Invocation, _ console: Console) throws(UsageError) {
+    init(_ invocation: Invocation, _ console: Console) throws {
         var configuration = ServiceConfiguration()
         configuration.databasePath = try invocation.string("db")
         configuration.migrationsPath = try invocation.string("migrations")
@@ -44,6 +44,7 @@ struct ServeCommand {
         configuration.writeTimeout = try invocation.duration("write-timeout", in: timeouts)
         configuration.shutdownTimeout = try invocation.duration("shutdown-timeout", in: timeouts)
         configuration.maxStaleness = try invocation["max-staleness"]?.duration(in: .zero...timeouts.upperBound)
+        configuration.replication = try ServiceReplicas.configuration(invocation, console)
         configuration.server = try Self.server(invocation, timeouts)
         self.configuration = configuration
     }
