@@ -60,6 +60,14 @@ image: ## build the container image: holdfast
 container-test: image .venv/ready ## run the image as platforms do, and kill it
 	ENGINE=$(ENGINE) IMAGE=$(IMAGE) .venv/bin/pytest -q -s Tests/Container
 
+bench-replica: build .venv/ready ## measure restore and replicate against Litestream
+	@$(call install,$(BENCH_PACKAGES) $(STORE_PACKAGES) curl)
+	.venv/bin/python Tests/Bench/replica.py
+
+bench-gate: build .venv/ready ## measure serving from a bucket against Go with Litestream
+	@$(call install,$(BENCH_PACKAGES) $(STORE_PACKAGES))
+	.venv/bin/python Tests/Bench/gate.py
+
 fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
 	for format in HTTP LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
@@ -96,4 +104,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test torture test lint format bench fuzz model coverage clean
+.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz model coverage clean

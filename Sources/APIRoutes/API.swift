@@ -8,10 +8,24 @@ package struct API: Handler {
     /// How long a read waits for the state that it asks for: shorter than a client's usual patience.
     private static let freshnessPatience = Duration.seconds(5)
 
+    /// What is served: all on one port, or the two apart.
+    package struct Surface: OptionSet, Sendable {
+        package let rawValue: Int
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// Data, pages and documentation.
+        package static let service = Surface(rawValue: 1)
+        /// Metrics and status.
+        package static let operations = Surface(rawValue: 2)
+        package static let all: Surface = [.service, .operations]
+    }
+
     private let router: Router<Route>
     private let unrouted: RequestSeconds
     private let refused: Family<Int, Counter>
     private let freshness: any ReadFreshness
+    private let access: AccessControl
     private let logger: Logger
     private let requestIDs: RequestIDs
 
@@ -20,15 +34,20 @@ package struct API: Handler {
         users: any UserRepository,
         pastes: any PasteRepository,
         readiness: @escaping @Sendable () -> Readiness,
+        status: @escaping @Sendable () async throws -> ServiceStatus,
         freshness: any ReadFreshness = LocalFreshness(),
+        access: AccessPolicy = AccessPolicy(),
+        surface: Surface = .all,
         metrics: Registry,
         logger: Logger
     ) {
         var routes = RouteTable(metrics)
-        TaskHandlers(todos: todos).add(to: &routes)
-        UserHandlers(users: users).add(to: &routes)
-        SystemHandlers(readiness: readiness, metrics: metrics).add(to: &routes)
-        PasteHandlers(pastes: pastes).add(to: &routes)
+        SystemHandlers(readiness: readiness, metrics: metrics, status: status, surface: surface).add(to: &routes)
+        if surface.contains(.service) {
+            TaskHandlers(todos: todos).add(to: &routes)
+            UserHandlers(users: users).add(to: &routes)
+            PasteHandlers(pastes: pastes).add(to: &routes)
+        }
         router = routes.router
         unrouted = RequestSeconds("", metrics)
         refused = Family { status in
@@ -39,6 +58,7 @@ package struct API: Handler {
             )
         }
         self.freshness = freshness
+        self.access = AccessControl(access)
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         requestIDs = RequestIDs(using: &generator)
@@ -54,35 +74,49 @@ package struct API: Handler {
 
     package func respond(to request: Request, context: RequestContext) async -> Response {
         let requestID = requestIDs.id(for: request.headers)
-        var level = LogLevel.info
-        var seconds = unrouted
+        let client = access.client(of: request, from: context.peer)
+        let match = router.match(request.method, request.path)
+        let route: Route? = if case .found(let route, _) = match { route } else { nil }
         var response: Response
-        switch router.match(request.method, request.path) {
+        if let preflight = access.preflight(request) {
+            response = preflight
+        } else if let problem = access.problem(
+            with: request,
+            from: client,
+            at: context.receivedAt,
+            isOpen: route?.isOpen ?? false
+        ) {
+            response = problem.response(requestID: requestID)
+        } else {
+            response = await respond(to: request, match, requestID)
+        }
+        complete(&response, requestID, hasOwnPolicy: route?.hasOwnPolicy ?? false)
+        access.complete(&response, to: request)
+        let duration = ContinuousClock.now - context.receivedAt
+        (route?.seconds ?? unrouted).observe(request.method, response.status, duration)
+        log(route?.logLevel ?? .info, request, response, requestID, client, duration)
+        return response
+    }
+
+    private func respond(to request: Request, _ match: Router<Route>.Match, _ requestID: String) async -> Response {
+        switch match {
         case .found(let route, let parameters):
-            level = route.logLevel
-            if let measured = route.seconds { seconds = measured }
             do {
                 if route.readsData { try await reachFreshness(for: request) }
-                response = try await route.respond(RoutedRequest(request: request, parameters: parameters))
+                return try await route.respond(RoutedRequest(request: request, parameters: parameters))
             } catch {
-                response = answer(error, requestID)
+                return answer(error, requestID)
             }
-        case .methodNotAllowed(let allowed): response = self.allowed(request, allowed, requestID)
-        case .notFound where request.method == .options && request.path == "*":
-            response = Response(.noContent)
-        case .notFound: response = Problem(RoutedRequest.notFound(request)).response(requestID: requestID)
+        case .methodNotAllowed(let allowed): return self.allowed(request, allowed, requestID)
+        case .notFound where request.method == .options && request.path == "*": return Response(.noContent)
+        case .notFound: return Problem(RoutedRequest.notFound(request)).response(requestID: requestID)
         }
-        complete(&response, requestID)
-        let duration = ContinuousClock.now - context.receivedAt
-        seconds.observe(request.method, response.status, duration)
-        log(level, request, response, requestID, context, duration)
-        return response
     }
 
     package func refuse(_ refusal: Refusal, context: RequestContext) -> Response {
         let requestID = requestIDs.id(for: nil)
         var response = Problem(refusal).response(requestID: requestID)
-        complete(&response, requestID)
+        complete(&response, requestID, hasOwnPolicy: false)
         refused[refusal.status.code].add()
         logger.log(.warning, "request refused") { fields in
             fields.add("status", Int64(refusal.status.code))
@@ -106,9 +140,9 @@ package struct API: Handler {
         try await freshness.reach(receipt, within: Self.freshnessPatience)
     }
 
-    private func complete(_ response: inout Response, _ requestID: String) {
+    private func complete(_ response: inout Response, _ requestID: String, hasOwnPolicy: Bool) {
         response.add("X-Request-Id", requestID)
-        response.add("X-Content-Type-Options", "nosniff")
+        response.addSecurityFields(hasOwnPolicy: hasOwnPolicy)
     }
 
     private func allowed(_ request: Request, _ methods: [Method], _ requestID: String) -> Response {
@@ -151,7 +185,7 @@ package struct API: Handler {
         _ request: Request,
         _ response: Response,
         _ requestID: String,
-        _ context: RequestContext,
+        _ client: PeerAddress,
         _ duration: Duration
     ) {
         let level = response.status.code >= 500 ? max(level, .warning) : level
@@ -162,7 +196,7 @@ package struct API: Handler {
             fields.add("bytes", Int64(response.body.count))
             let (seconds, attoseconds) = duration.components
             fields.add("duration_ms", nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-            fields.add("remote", context.peer.description)
+            fields.add("remote", client.description)
             fields.add("request_id", requestID)
         }
     }

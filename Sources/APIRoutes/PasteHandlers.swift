@@ -7,7 +7,7 @@ struct PasteHandlers: Sendable {
     let pastes: any PasteRepository
 
     /// A form's delimiters and headers come on top of the paste.
-    private static let formBytesMax = Paste.bytesMax + 64 * 1024
+    static let formBytesMax = Paste.bytesMax + 64 * 1024
     /// With 218 million million ids, one that is taken is rare, and two in a row are a fault elsewhere.
     private static let attemptsMax = 3
 

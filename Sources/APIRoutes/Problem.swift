@@ -7,6 +7,10 @@ struct Problem {
     let type: ProblemType
     let detail: String
     var violations: [AppError.Violation] = []
+    /// Another time than the type's own.
+    var retryAfterSeconds: Int?
+    /// How far the service has come, while it starts.
+    var progress: BootProgress?
 
     func response(requestID: String) -> Response {
         var json = JSONWriter()
@@ -33,11 +37,26 @@ struct Problem {
             }
             json.endArray()
         }
+        if let progress {
+            json.key("progress")
+            json.beginObject()
+            json.key("percent")
+            if let percent = progress.percent { json.integer(percent) } else { json.null() }
+            json.key("done_bytes")
+            json.integer(progress.doneBytes)
+            json.key("total_bytes")
+            if let total = progress.totalBytes { json.integer(total) } else { json.null() }
+            json.endObject()
+        }
         json.key("request_id")
         json.string(requestID)
         json.endObject()
         var response = Response(type.status, type: "application/problem+json", body: json.bytes)
-        if let seconds = type.retryAfterSeconds { response.add("Retry-After", String(seconds)) }
+        if type == .unauthorized {
+            response.add(lines: "WWW-Authenticate: Bearer realm=\"holdfast\"\r\n")
+            response.add(lines: "WWW-Authenticate: Basic realm=\"holdfast\", charset=\"UTF-8\"\r\n")
+        }
+        if let seconds = retryAfterSeconds ?? type.retryAfterSeconds { response.add("Retry-After", String(seconds)) }
         return response
     }
 }

@@ -5,6 +5,8 @@ package import HTTP
 /// The OpenAPI document lists the same ones, with what to do about each.
 package enum ProblemType: String, Sendable, CaseIterable {
     case malformedRequest = "malformed-request"
+    case unauthorized
+    case forbidden
     case notFound = "not-found"
     case methodNotAllowed = "method-not-allowed"
     case timeout
@@ -13,6 +15,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
     case expectationFailed = "expectation-failed"
     case invalid
     case idempotencyKeyReused = "idempotency-key-reused"
+    case tooManyRequests = "too-many-requests"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal"
     case notImplemented = "not-implemented"
@@ -24,6 +27,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
     package var status: Status {
         switch self {
         case .malformedRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
         case .notFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
@@ -31,6 +36,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
         case .uriTooLong: .uriTooLong
         case .expectationFailed: .expectationFailed
         case .invalid, .idempotencyKeyReused: .unprocessable
+        case .tooManyRequests: .tooManyRequests
         case .headersTooLarge: .headersTooLarge
         case .internalError: .internalError
         case .notImplemented: .notImplemented
@@ -42,6 +48,8 @@ package enum ProblemType: String, Sendable, CaseIterable {
     package var title: String {
         switch self {
         case .malformedRequest: "Malformed request"
+        case .unauthorized: "Unauthorized"
+        case .forbidden: "Forbidden"
         case .notFound: "Not found"
         case .methodNotAllowed: "Method not allowed"
         case .timeout: "Request timeout"
@@ -50,6 +58,7 @@ package enum ProblemType: String, Sendable, CaseIterable {
         case .expectationFailed: "Expectation failed"
         case .invalid: "Invalid body"
         case .idempotencyKeyReused: "Idempotency key reused"
+        case .tooManyRequests: "Too many requests"
         case .headersTooLarge: "Header too large"
         case .internalError: "Internal error"
         case .notImplemented: "Not implemented"

@@ -27,6 +27,10 @@ struct Route: Sendable {
     var logLevel = LogLevel.info
     /// Whether it shows what is stored, so that a client may say how new that has to be.
     var readsData = false
+    /// Whether it answers everybody, tokens or not.
+    var isOpen = false
+    /// Whether its answers say themselves what a browser may load for them.
+    var hasOwnPolicy = false
     /// Set by the ``RouteTable``.
     var seconds: RequestSeconds?
     let respond: @Sendable (RoutedRequest) async throws -> Response

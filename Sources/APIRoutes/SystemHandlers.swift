@@ -16,17 +16,25 @@ package enum Readiness: Sendable {
 struct SystemHandlers: Sendable {
     let readiness: @Sendable () -> Readiness
     let metrics: Registry
+    let status: @Sendable () async throws -> ServiceStatus
+    let surface: API.Surface
 
     func add(to routes: inout RouteTable) {
         for path in ["/health", "/healthz"] {
-            routes.add(.get, path, Route(logLevel: .debug) { _ in Self.alive })
+            routes.add(.get, path, Route(logLevel: .debug, isOpen: true) { _ in Self.alive })
         }
-        routes.add(.get, "/readyz", Route(logLevel: .debug) { _ in try ready() })
-        routes.add(.get, "/metrics", Route(logLevel: .debug) { _ in scrape() })
-        for (path, file) in StaticFile.all { routes.get(path) { _ in file.response } }
+        routes.add(.get, "/readyz", Route(logLevel: .debug, isOpen: true) { _ in try ready() })
+        if surface.contains(.operations) {
+            routes.add(.get, "/metrics", Route(logLevel: .debug) { _ in scrape() })
+            StatusHandlers(status: status).add(to: &routes)
+            routes.add(.get, "/status", Route(hasOwnPolicy: true) { _ in StaticFile.statusPage.response })
+        }
+        for (path, file) in StaticFile.all where surface.contains(.service) || path.hasPrefix("/assets/") {
+            routes.add(.get, path, Route(hasOwnPolicy: file.isPage) { _ in file.response })
+        }
     }
 
-    private static var alive: Response {
+    static var alive: Response {
         Response(.ok, type: "application/json", body: Array(#"{"status": "ok"}"#.utf8))
     }
 

@@ -15,6 +15,7 @@ package final class Service: Sendable {
 
     private let data: DurableDatabase
     private let server: Server
+    private let adminServer: Server?
     private let logger: Logger
 
     /// When this returns, clients are served.
@@ -51,18 +52,35 @@ package final class Service: Sendable {
         let (file, database) = (data.file, data.database)
         metrics.watch(database, at: file.path)
         let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
-        let api = API(
-            todos: SQLiteTodoRepository(database, now: now),
-            users: SQLiteUserRepository(database, now: now),
-            pastes: SQLitePasteRepository(database, now: now),
-            readiness: { [data] in Self.readiness(data, newest: newest) },
-            freshness: data.freshness(maxStaleness: configuration.maxStaleness),
-            metrics: metrics.registry,
-            logger: logger
+        let report = StatusReport(
+            database: database,
+            path: file.path,
+            instanceID: String(UInt64.random(in: 1 ... .max), radix: 16),
+            durability: data.durability.rawValue
         )
+        let freshness = data.freshness(maxStaleness: configuration.maxStaleness)
+        let api = { @Sendable [data] (surface: API.Surface) in
+            API(
+                todos: SQLiteTodoRepository(database, now: now),
+                users: SQLiteUserRepository(database, now: now),
+                pastes: SQLitePasteRepository(database, now: now),
+                readiness: { Self.readiness(data, newest: newest) },
+                status: report.status,
+                freshness: freshness,
+                access: configuration.access,
+                surface: surface,
+                metrics: metrics.registry,
+                logger: logger
+            )
+        }
         signals.hold()
+        let hooks = Self.hooks(database, logger)
         do {
-            server = try Server(configuration.server, handler: api, hooks: Self.hooks(database, logger))
+            let surface: API.Surface = configuration.adminPort == nil ? .all : .service
+            server = try Server(configuration.server, handler: api(surface), hooks: hooks)
+            adminServer = try configuration.adminServer.map { configuration throws(ListenError) in
+                try Server(configuration, handler: api(.operations), hooks: hooks)
+            }
         } catch {
             try? data.close(within: configuration.shutdownTimeout)
             throw error
@@ -72,6 +90,7 @@ package final class Service: Sendable {
         logger.log(.info, "listening") { fields in
             fields.add("host", configuration.server.host)
             fields.add("port", Int64(server.port))
+            if let adminServer { fields.add("admin_port", Int64(adminServer.port)) }
             fields.add("database", file.path)
             fields.add("version", Version.current)
         }
@@ -83,10 +102,12 @@ package final class Service: Sendable {
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
         let cutOffCount = server.drain(within: limit * 3 / 5)
+        _ = adminServer?.drain(within: .zero)
         do { try data.close(within: limit / 5) } catch {
             logger.log(.error, "the database was not closed in order") { $0.add("error", "\(error)") }
         }
         server.stop()
+        adminServer?.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
     }
 

@@ -1,3 +1,4 @@
+package import APIRoutes
 package import HTTPServer
 package import Logging
 
@@ -11,6 +12,10 @@ package struct ServiceConfiguration: Sendable {
     package var seedsPath: String?
     package var replication = ReplicationConfiguration()
     package var server = ServerConfiguration()
+    package var access = AccessPolicy()
+    /// Where metrics and status are served, if not with everything else.
+    package var adminPort: Int?
+    package var adminHost = "127.0.0.1"
     package var writeTimeout = Duration.seconds(10)
     /// From the signal to the end of the process.
     package var shutdownTimeout = Duration.seconds(5)
@@ -22,4 +27,12 @@ package struct ServiceConfiguration: Sendable {
     package var logFormat = LogFormat.json
 
     package init() {}
+
+    /// One loop is enough for a scrape now and then.
+    var adminServer: ServerConfiguration? {
+        guard let adminPort else { return nil }
+        var server = server
+        (server.host, server.port, server.loopCount) = (adminHost, adminPort, 1)
+        return server
+    }
 }

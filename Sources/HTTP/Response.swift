@@ -19,6 +19,11 @@ package struct Response: Sendable {
         self.body = body
     }
 
+    /// Appends header lines that are a literal, each with its line end.
+    package mutating func add(lines: StaticString) {
+        unsafe fields.append(contentsOf: UnsafeBufferPointer(start: lines.utf8Start, count: lines.utf8CodeUnitCount))
+    }
+
     /// Appends a header field.
     ///
     /// Control characters in the value are left out, so that no value can start a line of its own.

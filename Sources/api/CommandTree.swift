@@ -167,6 +167,7 @@ enum CommandTree {
             ("api restore --timestamp 2026-11-21T00:21:30Z -o app.db file:///backup/app", "the state at a time"),
             ("api restore --config litestream.yml /data/app.db", "where and from what a configuration says"),
             ("api restore --if-db-not-exists --if-replica-exists /data/app.db", "at the start of a container"),
+            ("api restore -f -o copy.db s3://bucket/app", "a copy that follows, for readers"),
         ],
         options: [
             Option("output", .value("PATH"), aliases: ["o"], completion: .file, help: "Where to; a URL needs it."),
@@ -186,6 +187,8 @@ enum CommandTree {
                 help: "What SQLite checks before the database gets its name."
             ),
             Option("dry-run", .flag, help: "Only show what would be fetched."),
+            Option("follow", .flag, aliases: ["f"], help: "Then keep it up to date for readers, until Ctrl-C."),
+            Option("follow-interval", .value("TIME", default: "1s"), help: "How often to look for what is new."),
             Option("verbose", .flag, aliases: ["v"], help: "Tell more."),
             litestreamConfig, noExpandEnv, json,
         ],
@@ -451,56 +454,57 @@ enum CommandTree {
         ),
     ]
 
-    static let serveOptions = [
-        host, port,
-        database,
-        migrations,
-        Option(
-            "migrate",
-            .toggle(default: true),
-            environment: ["MIGRATE"],
-            help: "Apply pending migrations at start; without it /readyz tells of them."
-        ),
-        Option(
-            "seeds",
-            .value("FOLDER"),
-            environment: ["SEEDS_PATH"],
-            completion: .folder,
-            help: "Run these seeds at start, each once; none by default."
-        ),
-        Option(
-            "log-level",
-            .value("LEVEL", default: "info"),
-            environment: ["LOG_LEVEL"],
-            completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
-            help: "Log nothing that matters less."
-        ),
-        Option(
-            "log-format",
-            .value("FORMAT", default: "auto"),
-            environment: ["LOG_FORMAT"],
-            completion: .choices(ServeCommand.LogFormatName.allCases.map(\.rawValue)),
-            help: "auto is text on a terminal, else json."
-        ),
-        limit("max-connections", "COUNT", "8192", "Connections at a time; more are answered 503."),
-        limit("max-connections-per-address", "COUNT", "4096", "The same for one client address."),
-        limit("max-in-flight", "COUNT", "4096", "Requests waiting for their write; more are answered 503."),
-        limit("max-buffered", "SIZE", "256MiB", "Memory for requests half read and answers half sent."),
-        limit("max-header", "SIZE", "16KiB", "Request line and headers; more is answered 431."),
-        limit("head-timeout", "TIME", "10s", "For a request's line and headers, in all."),
-        limit("body-timeout", "TIME", "60s", "For a request's body, in all."),
-        limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
-        limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
-        limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
-        Option(
-            "max-staleness",
-            .value("TIME"),
-            environment: ["MAX_STALENESS"],
-            help:
-                "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
-        ),
-        shutdownTimeout,
-    ] + replication
+    static let serveOptions =
+        [
+            host, port,
+            database,
+            migrations,
+            Option(
+                "migrate",
+                .toggle(default: true),
+                environment: ["MIGRATE"],
+                help: "Apply pending migrations at start; without it /readyz tells of them."
+            ),
+            Option(
+                "seeds",
+                .value("FOLDER"),
+                environment: ["SEEDS_PATH"],
+                completion: .folder,
+                help: "Run these seeds at start, each once; none by default."
+            ),
+            Option(
+                "log-level",
+                .value("LEVEL", default: "info"),
+                environment: ["LOG_LEVEL"],
+                completion: .choices(ServeCommand.LogLevelName.allCases.map(\.rawValue)),
+                help: "Log nothing that matters less."
+            ),
+            Option(
+                "log-format",
+                .value("FORMAT", default: "auto"),
+                environment: ["LOG_FORMAT"],
+                completion: .choices(ServeCommand.LogFormatName.allCases.map(\.rawValue)),
+                help: "auto is text on a terminal, else json."
+            ),
+            limit("max-connections", "COUNT", "8192", "Connections at a time; more are answered 503."),
+            limit("max-connections-per-address", "COUNT", "4096", "The same for one client address."),
+            limit("max-in-flight", "COUNT", "4096", "Requests waiting for their write; more are answered 503."),
+            limit("max-buffered", "SIZE", "256MiB", "Memory for requests half read and answers half sent."),
+            limit("max-header", "SIZE", "16KiB", "Request line and headers; more is answered 431."),
+            limit("head-timeout", "TIME", "10s", "For a request's line and headers, in all."),
+            limit("body-timeout", "TIME", "60s", "For a request's body, in all."),
+            limit("idle-timeout", "TIME", "75s", "For the next request on a kept connection."),
+            limit("send-timeout", "TIME", "60s", "For a client to take an answer, in all."),
+            limit("write-timeout", "TIME", "10s", "For a change to be durable; then 503."),
+            Option(
+                "max-staleness",
+                .value("TIME"),
+                environment: ["MAX_STALENESS"],
+                help:
+                    "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
+            ),
+            shutdownTimeout,
+        ] + replication + accessOptions
 
     /// A bound, whose environment variable is its name.
     private static func limit(_ name: String, _ placeholder: String, _ value: String, _ help: String) -> Option {

@@ -30,25 +30,14 @@ import Testing
             users: NoUsers(),
             pastes: NoPastes(),
             readiness: { .notReady("") },
+            status: { ServiceStatus(instanceID: "", durability: "local", uptime: .zero) },
             freshness: freshness,
             metrics: Registry(),
             logger: Logger(level: .error, format: .json, descriptor: -1)
         )
-        let request = try #require(
-            try request("GET \(path) HTTP/1.1\r\nHost: a\r\n\(field.map { "\($0)\r\n" } ?? "")\r\n")
-        )
+        let made = try field.map { try request("GET \(path)", $0) } ?? request("GET \(path)")
         let peer = PeerAddress(host: PeerAddress.Host(ipv4: 0x7F00_0001), port: 1)
-        return await api.respond(to: request, context: RequestContext(peer: peer, receivedAt: .now))
-    }
-
-    private func request(_ text: String) throws -> Request? {
-        var reader = MessageReader(limits: RequestLimits())
-        let bytes = Array(text.utf8)
-        var used = 0
-        guard case .request(let request) = try reader.read(bytes.span, used: &used, bodyBytesMax: { _ in 0 }) else {
-            return nil
-        }
-        return request
+        return await api.respond(to: made, context: RequestContext(peer: peer, receivedAt: .now))
     }
 
     @Test(arguments: ["/tasks", "/tasks/1", "/users", "/users/1", "/AAAAAAAA"])

@@ -101,18 +101,6 @@ class Server(Process):
         self.database = folder / "bench.db"
         super().__init__(program.name, program.command(self.database, port), folder)
 
-    def port(self) -> int:
-        """Waits for the line on standard output that says which port was free."""
-        return self.until(self._listening, "port", START_SECONDS_MAX)
-
-    def _listening(self) -> int | None:
-        for line in self.log.read_text(errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if entry.get("message") == "listening" and entry.get("port"):
-                    return int(entry["port"])
-        return None
-
 
 def answer(port: int, path: str) -> object:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -194,7 +182,7 @@ def measure_program(program: Program, folder: pathlib.Path, workloads: list[Work
     results: dict = {}
     inserted = 0
     with Server(program, folder) as server:
-        port = server.port()
+        port = server.port(START_SECONDS_MAX)
         fill(port)
         check_same_answers(port, program.name)
         for workload in workloads:

@@ -4,6 +4,7 @@ Python's standard library only.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import platform
@@ -70,9 +71,9 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def terminate(self) -> None:
-        """Only tells it to go."""
-        self._process.send_signal(signal.SIGTERM)
+    def signal(self, number: signal.Signals) -> None:
+        """Only tells it; `wait` then says how it ended."""
+        self._process.send_signal(number)
 
     def wait(self, seconds: float) -> int:
         return self._process.wait(seconds)
@@ -94,6 +95,18 @@ class Process:
                 raise BenchFailure(f"{self.name}: no {what} within {seconds} s: {self.said()}")
             time.sleep(0.01)
         return result
+
+    def port(self, seconds: float) -> int:
+        """Waits for the line on standard output that says which port was free."""
+        return self.until(self._listening, "port", seconds)
+
+    def _listening(self) -> int | None:
+        for line in self.log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("message") == "listening" and entry.get("port"):
+                    return int(entry["port"])
+        return None
 
     def cpu_seconds(self) -> float:
         """What the scheduler gave all threads, in nanoseconds; `stat` counts in ticks of 10 ms."""

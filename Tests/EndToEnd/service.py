@@ -25,15 +25,21 @@ ANSWER_SECONDS_MAX = 10.0
 
 # The options of `api serve`, by the names the tests use for them; the only place that spells them.
 OPTIONS = {
+    "admin_port": "--admin-port",
     "body_timeout": "--body-timeout",
+    "cors_origins": "--cors-origins",
     "head_timeout": "--head-timeout",
     "idle_timeout": "--idle-timeout",
     "max_connections": "--max-connections",
     "max_connections_per_address": "--max-connections-per-address",
     "max_in_flight": "--max-in-flight",
     "no_migrate": "--no-migrate",
+    "rate_limit": "--rate-limit",
     "send_timeout": "--send-timeout",
     "shutdown_timeout": "--shutdown-timeout",
+    "token": "--token",
+    "token_file": "--token-file",
+    "trusted_proxies": "--trusted-proxies",
 }
 
 # What the program may know of the caller; any other variable could configure it.

@@ -7,9 +7,9 @@ ALIVE = "/healthz"
 PORT = 8080
 
 REQUIRED = {"REPLICA_URL", "REQUIRE_REPLICA", "DURABILITY"}
-OPTIONAL = {"PORT", "API_TOKEN", "LOG_FORMAT", "LOG_LEVEL", "DB_PATH", "MIGRATIONS_PATH", "SQLITE_TMPDIR"}
+OPTIONAL = {"PORT", "MAX_STALENESS", "LOG_FORMAT", "LOG_LEVEL", "DB_PATH", "MIGRATIONS_PATH"}
 CREDENTIALS = {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-SECRETS = {"AWS_SECRET_ACCESS_KEY", "API_TOKEN"}
+SECRETS = {"AWS_SECRET_ACCESS_KEY"}
 
 
 def environment_problems(values: dict[str, object], *, roles: bool, given_later: frozenset[str] = frozenset()) -> list[str]:
