@@ -11,7 +11,7 @@ package final class FaultyStore: ObjectStore {
     private struct State {
         var generator: SplitMix64
         var reached: [FaultPoint: Int] = [:]
-        var hasCreated = false
+        var createCount = 0
     }
 
     private let store: any ObjectStore
@@ -50,7 +50,11 @@ package final class FaultyStore: ObjectStore {
     /// Whether this fault happens now, and how much later.
     private func draw(_ fault: Fault) -> Duration? {
         guard let rate = plan.rates[fault], isActive || fault.isLie else { return nil }
-        return state.withLock { $0.generator.chance(rate.probability) } ? rate.delay : nil
+        return state.withLock { state in
+            // Lied to from the beginning, it would never come to serve.
+            guard !fault.isLie || state.createCount > plan.truthfulCount else { return nil }
+            return state.generator.chance(rate.probability) ? rate.delay : nil
+        }
     }
 
     private var isActive: Bool { plan.window?.isOn(at: clock.elapsed() - start) ?? true }
@@ -90,7 +94,7 @@ package final class FaultyStore: ObjectStore {
     ) async throws(ObjectStoreError) -> Receipt {
         guard let place = LogKey(key) else { return try await store.createIfAbsent(key, bytes, timestamp: timestamp) }
         if place.level == 0 {
-            state.withLock { $0.hasCreated = true }
+            state.withLock { $0.createCount += 1 }
             reach(.beforeCreate)
         }
         await slowDown()
@@ -164,7 +168,7 @@ package final class FaultyStore: ObjectStore {
         await slowDown()
         try await failBefore(.get, key)
         let object = try await store.get(key, range: range, ifMatch: ifMatch)
-        if !state.withLock({ $0.hasCreated }) {
+        if state.withLock({ $0.createCount }) == 0 {
             reach(.inRestore)
         } else if place.level == 0 {
             reach(.inCatchUp)
