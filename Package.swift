@@ -117,7 +117,7 @@ let package = Package(
         // Our side of the tests in Tests/Interop, whose other side is the real Litestream.
         .executableTarget(
             name: "FormatsDriver",
-            dependencies: ["LTX", "Replication", "WAL"],
+            dependencies: ["LTX", "ObjectStore", "Replication", "WAL"],
             path: "Tests/Interop/Driver",
             swiftSettings: wraps
         ),

@@ -49,12 +49,19 @@ package final class Service: Sendable {
         }
         metrics.watch(database, at: file.path)
         let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
+        let report = StatusReport(
+            database: database,
+            path: file.path,
+            instanceID: String(UInt64.random(in: 1 ... .max), radix: 16),
+            durability: "local"
+        )
         let api = { @Sendable [database] (surface: API.Surface) in
             API(
                 todos: SQLiteTodoRepository(database, now: now),
                 users: SQLiteUserRepository(database, now: now),
                 pastes: SQLitePasteRepository(database, now: now),
                 readiness: { Self.readiness(database, newest: newest) },
+                status: report.status,
                 access: configuration.access,
                 surface: surface,
                 metrics: metrics.registry,

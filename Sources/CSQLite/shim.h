@@ -38,6 +38,16 @@ static inline int csqlite_file_size(sqlite3_file *file, sqlite3_int64 *size) {
     return file->pMethods->xFileSize(file, size);
 }
 
+static inline int csqlite_file_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 offset) {
+    return file->pMethods->xWrite(file, bytes, count, offset);
+}
+
+// Cuts the file off, and has all of it on the disk.
+static inline int csqlite_file_finish(sqlite3_file *file, sqlite3_int64 size) {
+    int code = file->pMethods->xTruncate(file, size);
+    return code != SQLITE_OK ? code : file->pMethods->xSync(file, SQLITE_SYNC_FULL);
+}
+
 // The wal-index begins with two copies of its header, of 48 bytes each, then comes how many frames are in the database.
 // See https://sqlite.org/walformat.html#the_wal_index_header
 enum { csqlite_wal_index_header_size = 48, csqlite_wal_index_region_size = 32768 };

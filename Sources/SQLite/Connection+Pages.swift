@@ -102,6 +102,23 @@ extension Connection: LogReading {
         return Int(size)
     }
 
+    /// Keeps all others out of a file that is not in WAL mode, until `rollback`.
+    package func lockFile() throws(SQLiteError) { try run("BEGIN EXCLUSIVE") }
+
+    /// Writes bytes of the database file past SQLite, for whoever has locked it.
+    package func replaceDatabase(at offset: Int, _ bytes: [UInt8]) throws(SQLiteError) {
+        let file = try file(SQLITE_FCNTL_FILE_POINTER)
+        let code = bytes.withUnsafeBytes {
+            csqlite_file_write(file, $0.baseAddress, Int32($0.count), sqlite3_int64(offset))
+        }
+        try check(code, "replacing pages")
+    }
+
+    /// Cuts the database file off at a size, and returns when all of it is on the disk.
+    package func finishReplacing(size: Int) throws(SQLiteError) {
+        try check(csqlite_file_finish(try file(SQLITE_FCNTL_FILE_POINTER), sqlite3_int64(size)), "replacing pages")
+    }
+
     private func file(_ which: Int32) throws(SQLiteError) -> UnsafeMutablePointer<sqlite3_file> {
         guard let file = csqlite_file(handle, which) else {
             throw SQLiteError(code: SQLITE_MISUSE, message: "the connection has no such file open", sql: nil)

@@ -16,6 +16,8 @@ package final class Connection {
         case readOnly
         /// Pins and checkpoints what other programs write, and changes no row.
         case following
+        /// Replaces pages of a file that is not in WAL mode, while others read it.
+        case replacing
         /// Reads a file that nobody else opens or changes: no lock, no WAL, and no file beside it.
         case immutable
     }
@@ -41,6 +43,7 @@ package final class Connection {
             switch mode {
             case .readWrite, .guarded: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             case .readOnly: SQLITE_OPEN_READONLY
+            case .replacing: SQLITE_OPEN_READWRITE
             case .following: SQLITE_OPEN_READWRITE
             case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
             }

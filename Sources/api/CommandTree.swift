@@ -167,6 +167,7 @@ enum CommandTree {
             ("api restore --timestamp 2026-11-21T00:21:30Z -o app.db file:///backup/app", "the state at a time"),
             ("api restore --config litestream.yml /data/app.db", "where and from what a configuration says"),
             ("api restore --if-db-not-exists --if-replica-exists /data/app.db", "at the start of a container"),
+            ("api restore -f -o copy.db s3://bucket/app", "a copy that follows, for readers"),
         ],
         options: [
             Option("output", .value("PATH"), aliases: ["o"], completion: .file, help: "Where to; a URL needs it."),
@@ -186,6 +187,8 @@ enum CommandTree {
                 help: "What SQLite checks before the database gets its name."
             ),
             Option("dry-run", .flag, help: "Only show what would be fetched."),
+            Option("follow", .flag, aliases: ["f"], help: "Then keep it up to date for readers, until Ctrl-C."),
+            Option("follow-interval", .value("TIME", default: "1s"), help: "How often to look for what is new."),
             Option("verbose", .flag, aliases: ["v"], help: "Tell more."),
             litestreamConfig, noExpandEnv, json,
         ],

@@ -14,6 +14,8 @@ struct RestoreCommand {
     private let generation: GenerationID?
     private let check: IntegrityCheck
     private let parallelism: Int
+    /// How often to look for what is new; nil to end with the restore.
+    private let followInterval: Duration?
     private let invocation: Invocation
     private let console: Console
 
@@ -29,6 +31,16 @@ struct RestoreCommand {
         }
         check = try invocation.choice("integrity-check", IntegrityCheck.self)
         parallelism = try invocation.integer("parallelism", in: 1...64)
+        let interval = try invocation.duration("follow-interval", in: .milliseconds(100)...Duration.seconds(3600))
+        followInterval = invocation.flag("follow") ? interval : nil
+        if followInterval != nil {
+            let others =
+                ["txid", "timestamp", "generation", "index"].filter { invocation[$0] != nil }
+                + ["if-db-not-exists", "dry-run"].filter { invocation.flag($0) }
+            guard others.isEmpty else {
+                throw invocation.usageError("--follow and --\(others[0]) exclude each other")
+            }
+        }
         source = try ReplicaSource(try invocation.string("DB|URL"), invocation, console)
         guard let path = invocation["output"]?.text ?? source.databasePath else {
             throw invocation.usageError("-o PATH is required with a URL", hint: "It says where the database goes.")
@@ -79,7 +91,9 @@ struct RestoreCommand {
         let restorer = Restorer(replica.store, parallelism: parallelism)
         do throws(RestoreError) {
             if invocation.flag("dry-run") { return try await show(restorer) }
-            return try await restore(restorer, replica)
+            if let followInterval { return try await follow(restorer, replica, every: followInterval) }
+            _ = try await restore(restorer, replica)
+            return .success
         } catch {
             switch error {
             case .plan(.noReplica) where invocation.flag("if-replica-exists"):
@@ -130,7 +144,7 @@ struct RestoreCommand {
     private func restore(
         _ restorer: Restorer,
         _ replica: (name: String, store: any ObjectStore)
-    ) async throws(RestoreError) -> ExitCode {
+    ) async throws(RestoreError) -> RestorePlan {
         let progress = RestoreProgress()
         let start = ContinuousClock.now
         let display = RestoreDisplay(progress, console, isVerbose: invocation.flag("verbose"))
@@ -156,6 +170,34 @@ struct RestoreCommand {
         let plan = try result.get()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         report(plan, replica.store.name, seconds: seconds)
+        return plan
+    }
+
+    /// Goes on where an earlier one stopped, or restores first.
+    private func follow(
+        _ restorer: Restorer,
+        _ replica: (name: String, store: any ObjectStore),
+        every interval: Duration
+    ) async throws(RestoreError) -> ExitCode {
+        let follower = Follower(replica.store, path: path)
+        var start = try await follower.position()
+        if start == nil {
+            let plan = try await restore(restorer, replica)
+            guard case .ltx(let files) = plan.steps, let last = files.last else { throw .plan(.noTXIDs) }
+            try await follower.begin(at: last.maxTXID)
+            start = last.maxTXID
+        }
+        guard let start else { preconditionFailure("a database without a place in its log") }
+        console.message("Following \(replica.store.name) from transaction \(start) on.")
+        try await follower.follow(from: start, every: interval) { event in
+            switch event {
+            case .applied(let txid, let count):
+                guard invocation.flag("verbose") else { return }
+                console.message("Applied transactions through \(txid), from \(count) object\(count == 1 ? "" : "s").")
+            case .failed(let error): console.message("warning: \(error); trying again")
+            }
+        }
+        console.message("Interrupted; the database stays as it is.")
         return .success
     }
 

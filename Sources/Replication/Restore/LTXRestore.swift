@@ -32,7 +32,7 @@ struct LTXRestore {
         let readers = batch.map { ObjectReader($0.object, in: store, ahead, permits) }
         defer { for reader in readers { reader.cancel() } }
         for reader in readers { reader.prefetch() }
-        var merge = Merge(files: batch)
+        var merge = LTXMerge(files: batch)
         while true {
             switch try merge.next() {
             case .input(let file):
@@ -52,7 +52,7 @@ struct LTXRestore {
 }
 
 /// A merge whose errors name the object, and whose files are what their names say.
-private struct Merge {
+struct LTXMerge {
     private let files: [LTXFile]
     private var compactor: Compactor
     private var isNamed: [Bool]

@@ -13,6 +13,7 @@ extension RestoreError: CustomStringConvertible {
         case .file(let error): "\(error)"
         case .integrity(let problems):
             "SQLite finds the restored database damaged: " + problems.prefix(5).joined(separator: "; ")
+        case .database(let error): "the database cannot be brought up to date: \(error)"
         case .cancelled: "interrupted; nothing was left behind"
         }
     }

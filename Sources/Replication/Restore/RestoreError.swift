@@ -1,5 +1,6 @@
 package import Files
 package import ObjectStore
+package import SQLite
 
 /// Why there is no restored database; nothing was left behind.
 package enum RestoreError: Error, Sendable {
@@ -18,6 +19,8 @@ package enum RestoreError: Error, Sendable {
     case file(FileError)
     /// SQLite finds fault with the database, though every object was what it should be.
     case integrity([String])
+    /// The database in place cannot be changed; somebody reads it all the time, for example.
+    case database(SQLiteError)
     case cancelled
 
     init(_ error: ObjectStoreError) {

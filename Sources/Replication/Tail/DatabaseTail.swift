@@ -461,7 +461,7 @@ final class DatabaseTail {
             return false
         }
         try swap(&connections, to: mark)
-        do throws(SQLiteError) { try connections.spare.checkpoint(.passive) } catch { throw .sqlite(error) }
+        guard try moveLog(connections.spare) else { return false }
         let isComplete = try finishCheckpoint(&connections)
         guard isComplete,
             try Attempt.sqlite({ () throws(SQLiteError) in try connections.pinned.walFileSize() })
@@ -472,6 +472,15 @@ final class DatabaseTail {
             report(.checkpointFailed(.sqlite(error)))
         }
         return isComplete
+    }
+
+    /// Moves what nobody stands in the way of; false while somebody else is at it.
+    private func moveLog(_ connection: Connection) throws(TailError) -> Bool {
+        do throws(SQLiteError) { try connection.checkpoint(.passive) } catch {
+            guard error.isBusy else { throw .sqlite(error) }
+            return false
+        }
+        return true
     }
 
     /// The part of a checkpoint during which nobody can write.
@@ -491,10 +500,8 @@ final class DatabaseTail {
             try pinAnew(connections)
             return false
         }
-        do throws(SQLiteError) {
-            try connections.pinned.rollback()
-            try connections.spare.checkpoint(.passive)
-        } catch { throw .sqlite(error) }
+        do throws(SQLiteError) { try connections.pinned.rollback() } catch { throw .sqlite(error) }
+        _ = try moveLog(connections.spare)
         guard let mark = try Attempt.sqlite({ () throws(SQLiteError) in try connections.pinned.pinMark() }) else {
             throw .pages(.notWAL)
         }

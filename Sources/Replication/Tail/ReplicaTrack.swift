@@ -444,11 +444,13 @@ final class ReplicaTrack: Sendable {
     }
 
     private func fail(_ reason: String) {
-        current.withLock {
-            ($0.health, $0.problem) = (.failing, reason)
-            $0.failureCount += 1
+        let isNew = current.withLock { status in
+            defer { (status.health, status.problem) = (.failing, reason) }
+            status.failureCount += 1
+            return status.problem != reason
         }
-        report(.failed(reason))
+        // The same with each attempt would hide everything else.
+        if isNew { report(.failed(reason)) }
     }
 
     private func stop(_ reason: String) {

@@ -25,9 +25,18 @@ import Testing
             let gate = AsyncGate(log, limits: limits, report: report)
             let database = try Database("\(folder)/test.db", gate: gate)
             try await database.write { try $0.runScript(GatedDatabase.makeItems) }
-            try await body(database, gate, folder)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(database, gate, folder)) } catch { result = .failure(error) }
+            _ = try await close(database, gate)
+            try result.get()
+        }
+    }
+
+    /// Whether the bucket holds everything.
+    private func close(_ database: Database, _ gate: AsyncGate) async throws -> Bool {
+        try await offPool {
             database.close()
-            _ = gate.close()
+            return gate.close()
         }
     }
 
@@ -42,8 +51,7 @@ import Testing
             for number in 0..<30 { try await insert("\(number)", database) }
             try await database.write { try $0.run("DELETE FROM items WHERE id % 3 = 0") }
             let names = try database.names()
-            database.close()
-            let isWhole = gate.close()
+            let isWhole = try await close(database, gate)
             #expect(isWhole)
             try log.bucket.restore(to: "\(folder)/restored.db")
             #expect(try Connection("\(folder)/restored.db", .immutable).checkedNames() == names)
@@ -103,7 +111,7 @@ import Testing
             guard case .notCommitted(AsyncGateError.overtaken) = failure else { throw failure }
             #expect(try database.names() == ["a"])
             #expect(reports.withLock { $0[0] }.contains("another writer has transaction 0000000000000002"))
-            let isWhole = gate.close()
+            let isWhole = try await close(database, gate)
             #expect(!isWhole)
         }
     }

@@ -16,11 +16,13 @@ import Threads
     ) async throws {
         try await withTemporaryFolder { folder in
             let bucket = FakeBucket()
-            let one = try GatedDatabase("\(folder)/one.db", FakeLog(bucket), configure: configure)
-            defer { one.database.close() }
-            let other = try GatedDatabase("\(folder)/other.db", FakeLog(bucket), configure: configure)
-            defer { other.database.close() }
-            try await body(one, other, folder)
+            let one = try await GatedDatabase("\(folder)/one.db", FakeLog(bucket), configure: configure)
+            let other = try await GatedDatabase("\(folder)/other.db", FakeLog(bucket), configure: configure)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(one, other, folder)) } catch { result = .failure(error) }
+            try await one.close()
+            try await other.close()
+            try result.get()
         }
     }
 
@@ -84,15 +86,18 @@ import Threads
             }
             try await other.database.catchUp()
             let reader = AttachedReader(other.database)
-            #expect(try reader.read { try $0.checkedNames() }.count == 200)
+            let before = try await reader.read { try $0.checkedNames() }
+            #expect(before.count == 200)
             try await one.database.write { try $0.run("DELETE FROM items WHERE id % 2 = 0") }
             try await other.database.catchUp()
-            #expect(try reader.read { try $0.checkedNames() }.count == 100)
+            let between = try await reader.read { try $0.checkedNames() }
+            #expect(between.count == 100)
             // A connection that had kept its pages would now undo what was taken over.
             try await other.insert("new")
             try await one.database.catchUp()
             #expect(try one.names().count == 101)
-            #expect(try one.names() == reader.read { try $0.checkedNames() })
+            let after = try await reader.read { try $0.checkedNames() }
+            #expect(try one.names() == after)
             reader.stop()
         }
     }
@@ -114,28 +119,23 @@ import Threads
     {
         try await withTwo(configure: { $0.readerPatience = .milliseconds(50) }) { one, other, _ in
             try await one.insert("a")
-            let (begun, ended) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            let code = Mutex<Int32?>(nil)
+            let (beginnings, beginning) = AsyncStream.makeStream(of: Void.self)
             let long = AttachedReader(other.database)
-            let thread = WorkerThread(named: "long-read") {
-                begun.signal()
-                do {
-                    _ = try long.read {
-                        try $0.first(
-                            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
-                        ) { $0.integer(0) }
-                    }
-                } catch { code.withLock { $0 = (error as? SQLiteError)?.code } }
-                ended.signal()
+            let endless = Task {
+                try await long.read {
+                    beginning.yield()
+                    return try $0.first(
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
+                    ) { $0.integer(0) }
+                }
             }
-            begun.wait()
-            usleep(50_000)
+            for await _ in beginnings { break }
             try await other.database.catchUp()
             #expect(try other.names() == ["a"])
-            ended.wait()
-            thread.join()
-            #expect(code.withLock { $0 } == 9)  // SQLITE_INTERRUPT
-            #expect(try long.read { try $0.checkedNames() } == ["a"])
+            let error = try await #require(throws: SQLiteError.self) { try await endless.value }
+            #expect(error.code == SQLITE_INTERRUPT)
+            let names = try await long.read { try $0.checkedNames() }
+            #expect(names == ["a"])
             long.stop()
         }
     }
@@ -191,18 +191,18 @@ import Threads
     {
         try await withTemporaryFolder { folder in
             let bucket = FakeBucket()
-            let one = try GatedDatabase("\(folder)/one.db", FakeLog(bucket))
+            let one = try await GatedDatabase("\(folder)/one.db", FakeLog(bucket))
             try await one.insert("one")
             try Connection("\(folder)/other.db", .readWrite).runScript(
                 "\(GatedDatabase.makeItems); INSERT INTO items (name) VALUES ('other')"
             )
-            let other = try GatedDatabase("\(folder)/other.db", FakeLog(bucket))
+            let other = try await GatedDatabase("\(folder)/other.db", FakeLog(bucket))
             try await other.insert("two")
             #expect(try other.names() == ["one", "two"])
             let aside = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains(".aside-") }
             #expect(try aside.map { try Connection("\(folder)/\($0)", .immutable).checkedNames() } == [["other"]])
-            one.database.close()
-            other.database.close()
+            try await one.close()
+            try await other.close()
         }
     }
 
@@ -217,8 +217,8 @@ import Threads
                 try connection.runScript("CREATE TABLE later (id INTEGER)")
                 _ = try gate.commit(connection)
             }
-            try one.database.exclusively(migrate)
-            try other.database.exclusively(migrate)
+            try await one.exclusively(migrate)
+            try await other.exclusively(migrate)
             #expect(runs.withLock { $0 } == 3)
             #expect(one.log.bucket.files.count == 2)
         }
@@ -236,13 +236,17 @@ import Threads
                 _ = try? await one.insert("first \(number)")
                 try? await Task.sleep(for: .milliseconds(50))
             }
-            let late = try GatedDatabase(other.path + ".late", log, configure: { $0.writeTimeout = .milliseconds(300) })
+            let late = try await GatedDatabase(
+                other.path + ".late",
+                log,
+                configure: { $0.writeTimeout = .milliseconds(300) }
+            )
             let failure = try await #require(throws: WriteFailure.self) { try await late.insert("late") }
             switch failure {
             case .outcomeUnknown, .expired: break
             default: throw failure
             }
-            late.database.close()
+            try await late.close()
             try await one.database.catchUp()
             let names = try one.names()
             #expect(!names.contains("late"))
@@ -312,18 +316,13 @@ private final class AttachedReader: Sendable {
 
     private let database: Database
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) throws -> Value {
-        let done = DispatchSemaphore(value: 0)
-        let result = Mutex<Result<Value, any Error>?>(nil)
-        submit { [database] in
-            let outcome = Result { try database.read(body) }
-            result.withLock { $0 = outcome }
-            done.signal()
-            return true
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            submit { [database] in
+                continuation.resume(with: Result { try database.read(body) })
+                return true
+            }
         }
-        done.wait()
-        guard let result = result.withLock({ $0 }) else { fatalError("no result") }
-        return try result.get()
     }
 
     func stop() {

@@ -8,7 +8,11 @@ import Testing
 
 /// The gate over the real log, in a folder.
 @Suite struct FencedGateTests {
-    private static func open(_ path: String, _ bucket: String) throws -> Database {
+    private static func open(_ path: String, _ bucket: String) async throws -> Database {
+        try await offPool { try openBlocking(path, bucket) }
+    }
+
+    private static func openBlocking(_ path: String, _ bucket: String) throws -> Database {
         let store = FileStore(root: bucket)
         let log = FencedLog(store, layout: .folder)
         let gate = ShippingGate(log, for: path) { _ in throw LogError.restoreNeeded }
@@ -32,8 +36,8 @@ import Testing
     {
         try await withTemporaryFolder { folder in
             let bucket = "\(folder)/bucket"
-            let one = try Self.open("\(folder)/one.db", bucket)
-            let other = try Self.open("\(folder)/other.db", bucket)
+            let one = try await Self.open("\(folder)/one.db", bucket)
+            let other = try await Self.open("\(folder)/other.db", bucket)
             for number in 0..<5 {
                 let first = try await Self.insert("one \(number)", one)
                 let second = try await Self.insert("other \(number)", other)
@@ -53,9 +57,9 @@ import Testing
             let names = try one.names()
             #expect(names.count == 30)
             #expect(try other.names() == names)
-            let isWhole = one.close()
+            let isWhole = try await offPool { one.close() }
             #expect(isWhole)
-            other.close()
+            try await offPool { _ = other.close() }
 
             let restorer = Restorer(FileStore(root: bucket))
             let restored = "\(folder)/restored.db"

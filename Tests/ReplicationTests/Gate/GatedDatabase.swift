@@ -2,6 +2,7 @@ import LTX
 import Replication
 import SQLite
 import TestSupport
+import Threads
 
 /// A database with a table `items (id, name UNIQUE, size)`, whose commits go to a bucket.
 struct GatedDatabase {
@@ -20,7 +21,7 @@ struct GatedDatabase {
         wrap: (ShippingGate) -> any CommitGate = { $0 },
         didCommit: @escaping @Sendable (ShippedFile) -> Void = { _ in },
         configure: (inout Database.Configuration) -> Void = { _ in }
-    ) throws {
+    ) async throws {
         (self.path, self.log) = (path, log)
         let restore: ShippingGate.Restore = { path in
             try log.bucket.restore(to: path)
@@ -31,7 +32,7 @@ struct GatedDatabase {
         configuration.writeTimeout = .seconds(600)
         configure(&configuration)
         database = try Database(path, gate: wrap(gate), configuration: configuration)
-        try database.exclusively { connection, gate in
+        try await exclusively { connection, gate in
             try connection.begin()
             let isThere = try connection.first("SELECT 1 FROM sqlite_schema WHERE name = 'items'") { _ in true }
             guard isThere == nil else { return try connection.rollback() }
@@ -39,6 +40,14 @@ struct GatedDatabase {
             _ = try gate.commit(connection)
         }
     }
+
+    /// What `Database` has that blocks must not do so on a thread that the log's tasks may need.
+    func exclusively(_ body: @escaping @Sendable (Connection, any CommitGate) throws -> Void) async throws {
+        try await offPool { [database] in try database.exclusively(body) }
+    }
+
+    @discardableResult
+    func close() async throws -> Bool { try await offPool { [database] in database.close() } }
 
     @discardableResult
     func insert(_ name: String) async throws -> UInt64? {
@@ -66,18 +75,27 @@ func withGated<Result>(
     try await withTemporaryFolder { folder in
         prepare("\(folder)/test.db")
         let log = FakeLog(FakeBucket()) { await willAppend($0.rawValue) }
-        let gated = try GatedDatabase(
+        let gated = try await GatedDatabase(
             "\(folder)/test.db",
             log,
             wrap: wrap,
             configure: { $0.checkpointPages = checkpointPages }
         )
-        defer { gated.database.close() }
-        return try await body(gated, folder)
+        let result: Swift.Result<Result, any Error>
+        do { result = .success(try await body(gated, folder)) } catch { result = .failure(error) }
+        try await gated.close()
+        return try result.get()
     }
 }
 
 typealias TXIDNumber = UInt64
+
+/// Runs what blocks on a thread of its own.
+func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        WorkerThread(named: "off-pool") { continuation.resume(with: .init(catching: body)) }.detach()
+    }
+}
 
 extension Connection {
     /// The names of all items, from a database that is whole.

@@ -37,7 +37,7 @@ import Testing
                     try connection.run("DELETE FROM items WHERE id = ?1", .integer(victim))
                 }
                 if number % 20 == 10 {
-                    try gated.database.exclusively { connection, gate in
+                    try await gated.exclusively { connection, gate in
                         // Everything moves, and the file gets shorter.
                         try connection.run("PRAGMA incremental_vacuum")
                         try connection.begin()
@@ -47,7 +47,8 @@ import Testing
                 }
             }
             #expect(try gated.restoredNames(folder) == gated.names())
-            #expect(gated.database.close())
+            let isWhole = try await gated.close()
+            #expect(isWhole)
             #expect(fileSize("\(gated.path)-wal") == nil)
             #expect(try gated.restoredNames(folder) == Connection(gated.path, .immutable).checkedNames())
         }
@@ -169,7 +170,7 @@ import Testing
     @Test func `pages that were written and taken back within a batch do not spoil the commit`() async throws {
         try await withGated { gated, folder in
             // A cache too small for the batch would spill into the log, were it allowed to.
-            try gated.database.exclusively { connection, _ in _ = try connection.run("PRAGMA cache_size = 10") }
+            try await gated.exclusively { connection, _ in _ = try connection.run("PRAGMA cache_size = 10") }
             let blocked = DispatchSemaphore(value: 0)
             let first = Task { try await gated.database.write { _ in blocked.wait() } }
             let failing = Task {
@@ -230,8 +231,8 @@ import Testing
 
     @Test func `a commit of its own, without the gate, is refused`() async throws {
         try await withGated { gated, folder in
-            let error = try #require(throws: SQLiteError.self) {
-                try gated.database.exclusively { connection, _ in
+            let error = try await #require(throws: SQLiteError.self) {
+                try await gated.exclusively { connection, _ in
                     try connection.begin()
                     try connection.run("INSERT INTO items (name) VALUES ('past')")
                     try connection.commit()
@@ -251,7 +252,7 @@ import Testing
         let result = try await #require(processExitsWith: .exitCode(70), observing: [\.standardErrorContent]) {
             [isCalled = isCalled as Bool] in
             try await withGated { gated, _ in
-                try gated.database.exclusively { connection, gate in
+                try await gated.exclusively { connection, gate in
                     try connection.run("PRAGMA synchronous = OFF")
                     try connection.begin()
                     try connection.run("INSERT INTO items (name) VALUES ('past')")
@@ -294,20 +295,20 @@ import Testing
         try await withTemporaryFolder { folder in
             let (bucket, path) = (FakeBucket(), "\(folder)/test.db")
             do {
-                let gated = try GatedDatabase(path, FakeLog(bucket))
+                let gated = try await GatedDatabase(path, FakeLog(bucket))
                 try await gated.insert("a")
                 try FileManager.default.copyItem(atPath: "\(path)-wal", toPath: "\(folder)/left")
-                gated.database.close()
+                try await gated.close()
             }
             try FileManager.default.moveItem(atPath: "\(folder)/left", toPath: "\(path)-wal")
             let log = FakeLog(bucket)
             log.rebase()
-            let error = try #require(throws: SQLiteError.self) { try GatedDatabase(path, log) }
+            let error = try await #require(throws: SQLiteError.self) { try await GatedDatabase(path, log) }
             #expect(error.message.contains("-wal is not empty"))
             try FileManager.default.removeItem(atPath: "\(path)-wal")
-            let gated = try GatedDatabase(path, log)
+            let gated = try await GatedDatabase(path, log)
             #expect(try gated.names() == ["a"])
-            gated.database.close()
+            try await gated.close()
         }
     }
 
@@ -328,13 +329,14 @@ import Testing
                 }
                 local.close()
             }
-            let gated = try GatedDatabase("\(folder)/adopted.db", FakeLog(FakeBucket()))
+            let gated = try await GatedDatabase("\(folder)/adopted.db", FakeLog(FakeBucket()))
             #expect(gated.log.bucket.files.isEmpty)
-            #expect(try gated.database.adopt() == 1)
+            let adopted = try await offPool { try gated.database.adopt() }
+            #expect(adopted == 1)
             #expect(try gated.restoredNames(folder).count == 300)
             #expect(try await gated.insert("new") == 2)
             #expect(try gated.restoredNames(folder).count == 301)
-            gated.database.close()
+            try await gated.close()
         }
     }
 
@@ -342,7 +344,8 @@ import Testing
         try await withGated { gated, _ in
             try await gated.insert("a")
             #expect(try gated.names() == ["a"])
-            #expect(gated.database.close())
+            let isWhole = try await gated.close()
+            #expect(isWhole)
             #expect(throws: WriteFailure.self) { _ = try gated.names() }
             #expect(fileSize("\(gated.path)-wal") == nil)
             #expect(try Connection(gated.path, .immutable).checkedNames() == ["a"])
