@@ -63,7 +63,7 @@ package struct LogRestore: Sendable {
                 do throws(FileError) {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
-                if let last = files.last { log.advance(to: last.position) }
+                if let last = files.last { await log.advance(to: last.position) }
             }
         }
     }

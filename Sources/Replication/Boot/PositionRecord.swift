@@ -130,7 +130,7 @@ package enum DatabaseOrigin {
         try Files.syncFolder(Files.parent(of: database))
     }
 
-    static func read(beside database: String) throws(FileError) -> String? {
+    package static func read(beside database: String) throws(FileError) -> String? {
         try String(readingFile: path(database)).map { String($0.prefix { $0 != "\n" }) }
     }
 

@@ -81,7 +81,7 @@ extension FencedLog {
         var all: [LogFile] = []
         while case .files(let files) = try await fetchNewer() {
             all += files
-            advance(to: try #require(files.last).position)
+            await advance(to: try #require(files.last).position)
         }
         return all
     }
