@@ -1,5 +1,5 @@
 package import Files
-internal import LTX
+package import LTX
 package import ObjectStore
 
 /// Brings a database file to the end of the log.
@@ -50,8 +50,13 @@ package struct LogRestore: Sendable {
 
     /// Applies what is newer than the database at `path`; nil if that must be restored.
     ///
-    /// A listing may be old: only the absence of the next transaction says that this is the end.
-    package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
+    /// A listing may be old: only the absence of the next transaction says that this is the end. Nothing newer than `end`
+    /// is applied.
+    package func follow(
+        _ path: String,
+        from start: LogStart,
+        upTo end: TXID? = nil
+    ) async throws(LogRestoreError) -> LogStart? {
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
         while true {
             let newer: FencedLog.Newer
@@ -59,11 +64,14 @@ package struct LogRestore: Sendable {
             switch newer {
             case .none: return log.start
             case .restore: return nil
-            case .files(let files):
+            case .files(let newer):
+                let files = newer.filter { file in end.map { file.position.txid <= $0 } ?? true }
+                guard let last = files.last else { return log.start }
                 do throws(FileError) {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
-                if let last = files.last { await log.advance(to: last.position) }
+                await log.advance(to: last.position)
+                guard last.position.txid != end else { return log.start }
             }
         }
     }
