@@ -14,7 +14,7 @@ package final class DurableDatabase: Sendable {
     package let file: DatabaseFile
     package let database: Database
     package let durability: ReplicationConfiguration.Durability
-    private let backing: Backing?
+    let backing: Backing?
 
     /// Opens the database of `configuration`, restored from its replica where there is one.
     ///
@@ -61,18 +61,29 @@ package final class DurableDatabase: Sendable {
         let (file, database) = (file, try Self.open(file.path, gates.gate, databaseConfiguration))
         self.database = database
         if booted.mustAdopt { try database.adopt() }
-        let upkeep = Upkeep(replicas[0], booted.layout, of: database, at: file.path, log.log, metrics, logger)
+        let image = LogImage(database: database, path: file.path, log: log.log, asyncGate: gates.asyncGate)
+        let upkeep = Upkeep(replicas[0], booted.layout, of: image, metrics, logger)
+        upkeep.learn(booted.listing)
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
-            Follower(follower, of: replicas[0], booted.layout, database, file.path, log.log, registry, logger)
+            Follower(follower, of: replicas[0], booted.layout, image, registry, logger)
         }
         for follower in followers { log.addListener(follower.offer) }
+        let proofPath = "\(file.path).proof"
+        do throws(FileError) { try RestoreProof.removeLeftovers(at: proofPath) } catch {
+            throw ServiceError("cannot write beside the database: \(error)")
+        }
+        let proofs = configuration.proofInterval.map { interval in
+            let proof = RestoreProof(replicas[0].store, at: proofPath)
+            return ProofSchedule(proof, every: interval, against: image, ProofMetrics(registry), logger)
+        }
         backing = Backing(
             replica: replicas[0],
-            log: log.log,
+            log: log,
             asyncGate: gates.asyncGate,
             upkeep: upkeep,
             followers: followers,
+            proofs: proofs,
             logger: logger
         )
     }
@@ -84,6 +95,7 @@ package final class DurableDatabase: Sendable {
         let layout: ReplicaLayout
         /// The local database is to be the log's first transaction.
         let mustAdopt: Bool
+        let listing: ReplicaListing
         let restoreSeconds: Double
     }
 
@@ -116,6 +128,7 @@ package final class DurableDatabase: Sendable {
                     start: result.start,
                     layout: result.layout,
                     mustAdopt: result.start.tip == nil && result.plan != .fresh,
+                    listing: result.listing,
                     restoreSeconds: seconds
                 )
             } catch let error as BootError {
@@ -175,11 +188,11 @@ package final class DurableDatabase: Sendable {
     /// For reads that must not miss what other instances have written.
     package func freshness(maxStaleness: Duration?) -> any ReadFreshness {
         guard let backing, durability == .replicated else { return LocalFreshness() }
-        return LogFreshness(backing.log, database, maxStaleness: maxStaleness)
+        return LogFreshness(backing.log.log, database, maxStaleness: maxStaleness)
     }
 
     /// Why nothing is written any more, if so.
-    package var halt: String? { backing?.log.halt.map { "\($0)" } }
+    package var halt: String? { backing?.log.log.halt.map { "\($0)" } }
 
     /// Stops, with everything durable that was promised; the file is then where the log ends, and says so.
     ///
@@ -187,34 +200,6 @@ package final class DurableDatabase: Sendable {
     package func close(within limit: Duration) throws {
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
-    }
-}
-
-/// What a database with a log needs besides itself, while it runs.
-private struct Backing: Sendable {
-    let replica: ReplicaStore
-    let log: FencedLog
-    let asyncGate: AsyncGate?
-    let upkeep: Upkeep
-    let followers: [Follower]
-    let logger: Logger
-
-    func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
-        let isShipped = asyncGate?.close() ?? true
-        try blocking {
-            // The upkeep has no promises to keep, and may be in the middle of something long.
-            await upkeep.stop()
-            await withTaskGroup { group in
-                for follower in followers { group.addTask { await follower.stop(within: limit) } }
-            }
-        }
-        guard isWhole, isShipped, log.halt == nil, let tip = log.tip else { return }
-        do throws(FileError) {
-            _ = try PositionRecord.write(tip: tip, replica: replica.url, beside: path)
-        } catch {
-            // The next start restores instead.
-            logger.log(.warning, "no record of the position was written") { $0.add("error", "\(error)") }
-        }
     }
 }
 

@@ -2,26 +2,24 @@ import LTX
 import Logging
 import Metrics
 import Replication
-import SQLite
 
 /// A further replica of the service's database, with levels of its own.
 struct Follower: Sendable {
+    let store: ReplicaStore
+    let upkeep: Upkeep
     private let replica: FollowingReplica
-    private let upkeep: Upkeep
     private let task: Task<Void, Never>
 
     init(
         _ own: ReplicaStore,
         of source: ReplicaStore,
         _ sourceLayout: ReplicaLayout,
-        _ database: Database,
-        _ path: String,
-        _ log: FencedLog,
+        _ image: LogImage,
         _ registry: Registry,
         _ logger: Logger
     ) {
         let metrics = ReplicationMetrics(registry, replica: own.name)
-        let upkeep = Upkeep(own, own.layout, of: database, at: path, log, metrics, logger)
+        let upkeep = Upkeep(own, own.layout, of: image, metrics, logger)
         let replica = FollowingReplica(own.name, own.store, own.layout, following: source.store, sourceLayout) {
             position,
             bytes in
@@ -34,7 +32,7 @@ struct Follower: Sendable {
             "For how long a further replica has lacked something.",
             [Label("replica", own.name)]
         ) { replica.lag / .seconds(1) }
-        (self.replica, self.upkeep) = (replica, upkeep)
+        (store, self.replica, self.upkeep) = (own, replica, upkeep)
         task = Task.detached {
             await replica.run { problem in
                 logger.log(.warning, "a replica does not follow") { $0.add("error", problem) }
@@ -46,6 +44,8 @@ struct Follower: Sendable {
     func offer(_ file: LoggedFile) { replica.offer(file.position, file.bytes) }
 
     var status: FollowingReplica.Status { replica.status }
+    /// For how long something has been missing.
+    var lag: Duration { replica.lag }
 
     /// Lets it get what it lacks, though not for longer than `limit`.
     func stop(within limit: Duration) async {

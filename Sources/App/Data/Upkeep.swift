@@ -5,7 +5,6 @@ import Logging
 import Metrics
 import ObjectStore
 import Replication
-import SQLite
 
 /// Runs a replica's levels whenever something was written that makes work for them.
 ///
@@ -16,24 +15,22 @@ struct Upkeep: Sendable {
     private let task: Task<Void, Never>
 
     /// - Parameters:
-    ///   - log: Stands where `database` does.
+    ///   - image: What snapshots are taken of.
     ///   - metrics: Hear of snapshots; nil for replicas whose age is not the log's.
     init(
         _ replica: ReplicaStore,
         _ layout: ReplicaLayout,
-        of database: Database,
-        at path: String,
-        _ log: FencedLog,
+        of image: LogImage,
         _ metrics: ReplicationMetrics,
         _ logger: Logger
     ) {
         let queue = BlockingQueue(label: "snapshot")
         let levels = Levels(replica.store, layout, .service) {
-            try await queue.run { () throws(any Error) in try Self.snapshot(of: database, at: path, log) }
+            try await queue.run { () throws(any Error) in try image.snapshot() }
         } report: { event in
             if case .snapshotTaken(let txid, _) = event {
                 metrics.snapshotTime.set(Date().timeIntervalSince1970)
-                log.noteBase(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
+                image.log.noteBase(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
             }
             logger.log(event, replica: replica.name)
         }
@@ -51,27 +48,17 @@ struct Upkeep: Sendable {
         }
     }
 
-    /// Pins the database between two batches, where what can be seen is what the log has.
-    private static func snapshot(of database: Database, at path: String, _ log: FencedLog) throws -> Snapshot? {
-        try database.exclusively { _, _ in
-            guard let tip = log.tip else { return nil }
-            let hold = try database.holdFile()
-            return try Snapshot(
-                of: try PageImage(path),
-                at: tip.position,
-                timestampMilliseconds: tip.timestampMilliseconds,
-                isUnwanted: { hold.isWanted }
-            )
-        }
-    }
-
     /// Takes note of a file of level 0 that is in the replica.
     func note(_ file: LoggedFile) {
         guard levels.note(file.header, file.position, file.bytes, storeTime: nil) else { return }
         news.yield()
     }
 
-    var summary: ReplicaSummary { levels.summary }
+    /// Saves a listing; see ``Levels/learn(_:)``.
+    func learn(_ listing: ReplicaListing) { levels.learn(listing) }
+
+    /// What the replica holds; nil before anybody looked.
+    var summary: ReplicaSummary? { levels.isListed ? levels.summary : nil }
 
     /// Ends what is under way.
     func stop() async {

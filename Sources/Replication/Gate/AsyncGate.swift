@@ -27,6 +27,8 @@ package final class AsyncGate: CommitGate {
         var backlog = PageBacklog()
         /// When the oldest of what waits is due; nil if nothing waits.
         var due: MonotonicTime?
+        /// Since when the log has lacked something.
+        var behindSince: MonotonicTime?
         /// The whole database, where the log has nothing yet.
         var first: ShippedFile?
         var isClosing = false
@@ -92,7 +94,9 @@ package final class AsyncGate: CommitGate {
             if let first { state.first = first }
             for page in pages { state.backlog.add(page.number, page.bytes) }
             state.backlog.resize(pageSize: frames.pageSize, pageCount: frames.commit)
-            if state.due == nil { state.due = .now.advanced(by: limits.interval) }
+            let now = MonotonicTime.now
+            if state.due == nil { state.due = now.advanced(by: limits.interval) }
+            if state.behindSince == nil { state.behindSince = now }
         }
         state.signal(Self.workCondition)
     }
@@ -113,6 +117,24 @@ package final class AsyncGate: CommitGate {
 
     // MARK: Shipping
 
+    /// Sends what waits without waiting longer, for somebody who lets nobody commit meanwhile.
+    ///
+    /// - Returns: Whether the log now holds everything.
+    package func flush() -> Bool {
+        state.withLock { if $0.due != nil { $0.due = .now } }
+        state.signal(Self.workCondition)
+        let deadline = MonotonicTime.now.advanced(by: limits.patience)
+        return state.wait(for: Self.roomCondition, until: { _ in deadline }) { state -> Bool? in
+            if state.behindSince == nil { return true }
+            return state.failure != nil || MonotonicTime.now >= deadline ? false : nil
+        }
+    }
+
+    /// For how long the log has lacked something that was answered.
+    package var lag: Duration {
+        state.withLock { $0.behindSince }.map { .nanoseconds(MonotonicTime.now.nanoseconds - $0.nanoseconds) } ?? .zero
+    }
+
     /// Adds what still waits to the log, and ends the thread.
     ///
     /// To be called once, after the database is closed.
@@ -128,7 +150,11 @@ package final class AsyncGate: CommitGate {
     private func ship() {
         while let file = nextFile() {
             guard append(file) else { return }
-            state.withLock { if $0.first?.position == file.position { $0.first = nil } }
+            state.withLock { state in
+                if state.first?.position == file.position { state.first = nil }
+                // What came meanwhile became due an interval after it came.
+                state.behindSince = state.due?.advanced(by: .zero - limits.interval)
+            }
             didShip(file)
             state.broadcast(Self.roomCondition)
         }
