@@ -34,6 +34,7 @@ package struct API: Handler {
         users: any UserRepository,
         pastes: any PasteRepository,
         readiness: @escaping @Sendable () -> Readiness,
+        status: @escaping @Sendable () async throws -> ServiceStatus,
         freshness: any ReadFreshness = LocalFreshness(),
         access: AccessPolicy = AccessPolicy(),
         surface: Surface = .all,
@@ -41,7 +42,7 @@ package struct API: Handler {
         logger: Logger
     ) {
         var routes = RouteTable(metrics)
-        SystemHandlers(readiness: readiness, metrics: metrics, surface: surface).add(to: &routes)
+        SystemHandlers(readiness: readiness, metrics: metrics, status: status, surface: surface).add(to: &routes)
         if surface.contains(.service) {
             TaskHandlers(todos: todos).add(to: &routes)
             UserHandlers(users: users).add(to: &routes)

@@ -21,6 +21,9 @@ struct StaticFile: Sendable {
         self.isPage = isPage
     }
 
+    /// For people who operate the service.
+    static let statusPage = StaticFile("text/html; charset=utf-8", Pages.statusHTML, isPage: true)
+
     static let all: [(path: String, file: StaticFile)] = [
         ("/", StaticFile("text/html; charset=utf-8", Pages.homeHTML, isPage: true)),
         ("/docs", StaticFile("text/html; charset=utf-8", Pages.docsHTML, isPage: true)),
@@ -29,6 +32,7 @@ struct StaticFile: Sendable {
         ("/assets/home.js", StaticFile("text/javascript; charset=utf-8", Pages.homeJS)),
         ("/assets/docs.js", StaticFile("text/javascript; charset=utf-8", Pages.docsJS)),
         ("/assets/site.js", StaticFile("text/javascript; charset=utf-8", Pages.siteJS)),
+        ("/assets/status.js", StaticFile("text/javascript; charset=utf-8", Pages.statusJS)),
         ("/assets/icon.svg", StaticFile("image/svg+xml", Pages.iconSVG)),
     ]
 }

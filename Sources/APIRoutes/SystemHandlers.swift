@@ -16,6 +16,7 @@ package enum Readiness: Sendable {
 struct SystemHandlers: Sendable {
     let readiness: @Sendable () -> Readiness
     let metrics: Registry
+    let status: @Sendable () async throws -> ServiceStatus
     let surface: API.Surface
 
     func add(to routes: inout RouteTable) {
@@ -25,6 +26,8 @@ struct SystemHandlers: Sendable {
         routes.add(.get, "/readyz", Route(logLevel: .debug, isOpen: true) { _ in try ready() })
         if surface.contains(.operations) {
             routes.add(.get, "/metrics", Route(logLevel: .debug) { _ in scrape() })
+            StatusHandlers(status: status).add(to: &routes)
+            routes.add(.get, "/status", Route(hasOwnPolicy: true) { _ in StaticFile.statusPage.response })
         }
         for (path, file) in StaticFile.all where surface.contains(.service) || path.hasPrefix("/assets/") {
             routes.add(.get, path, Route(hasOwnPolicy: file.isPage) { _ in file.response })

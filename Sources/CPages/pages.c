@@ -8,6 +8,12 @@ static const unsigned char home_html[] = {
 static const unsigned char docs_html[] = {
 #embed "Files/docs.html"
 };
+static const unsigned char status_html[] = {
+#embed "Files/status.html"
+};
+static const unsigned char status_js[] = {
+#embed "Files/status.js"
+};
 static const unsigned char openapi_json[] = {
 #embed "Files/openapi.json"
 };
@@ -29,6 +35,8 @@ static const unsigned char icon_svg[] = {
 
 const struct page page_home_html = {home_html, sizeof home_html};
 const struct page page_docs_html = {docs_html, sizeof docs_html};
+const struct page page_status_html = {status_html, sizeof status_html};
+const struct page page_status_js = {status_js, sizeof status_js};
 const struct page page_openapi_json = {openapi_json, sizeof openapi_json};
 const struct page page_site_css = {site_css, sizeof site_css};
 const struct page page_site_js = {site_js, sizeof site_js};

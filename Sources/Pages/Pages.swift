@@ -4,6 +4,8 @@ internal import CPages
 package enum Pages {
     package static let homeHTML = bytes(page_home_html)
     package static let docsHTML = bytes(page_docs_html)
+    package static let statusHTML = bytes(page_status_html)
+    package static let statusJS = bytes(page_status_js)
     package static let openapiJSON = bytes(page_openapi_json)
     package static let siteCSS = bytes(page_site_css)
     package static let siteJS = bytes(page_site_js)

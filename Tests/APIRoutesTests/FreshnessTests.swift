@@ -30,6 +30,7 @@ import Testing
             users: NoUsers(),
             pastes: NoPastes(),
             readiness: { .notReady("") },
+            status: { ServiceStatus(instanceID: "", durability: "local", uptime: .zero) },
             freshness: freshness,
             metrics: Registry(),
             logger: Logger(level: .error, format: .json, descriptor: -1)

@@ -17,6 +17,7 @@ import Testing
             users: users,
             pastes: pastes,
             readiness: { .notReady("") },
+            status: { ServiceStatus(instanceID: "", durability: "local", uptime: .zero) },
             metrics: Registry(),
             logger: logger
         ).routes

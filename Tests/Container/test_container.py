@@ -126,7 +126,9 @@ def store() -> Iterator[str]:
     """The endpoint of an S3 server with an empty bucket."""
     port = free_port()
     server = pathlib.Path(sys.executable).parent / "moto_server"
-    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -173,7 +175,9 @@ def test_it_serves_without_rights_and_says_that_it_is_well(start) -> None:
     status = pathlib.Path(f"/proc/{container.state()['Pid']}/status").read_text()
     assert "CapEff:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
-    assert pathlib.Path(f"/proc/{container.state()['Pid']}/exe").readlink().name == "api", "process 1 is not the service"
+    assert pathlib.Path(f"/proc/{container.state()['Pid']}/exe").readlink().name == "api", (
+        "process 1 is not the service"
+    )
     assert json.loads(engine("exec", container.name, "/usr/local/bin/api", "health").stdout) == {"status": "ok"}
     assert container.request("POST", "/tasks", {"title": "one"})[0] == 201
     say(f"resident memory: {container.resident_bytes() / 2**20:.1f} MiB")

@@ -1,7 +1,7 @@
 """The systemd unit, really run: systemd as process 1 of a container, the service in its sandbox.
 
-Reading the unit does not tell that a system call filter kills the service at its first thread. Podman only: it knows how to
-run systemd.
+Reading the unit does not tell that a system call filter kills the service at its first thread. Podman only: it
+knows how to run systemd.
 """
 
 import contextlib
@@ -47,7 +47,9 @@ class Machine:
         """Until the service answers."""
         deadline = time.monotonic() + 30
         while engine("exec", self.name, "/usr/local/bin/api", "health", "--ready", check=False).returncode:
-            assert time.monotonic() < deadline, self.run("journalctl", "-u", "holdfast", "-n", "20", "--no-pager", "-o", "cat")
+            assert time.monotonic() < deadline, self.run(
+                "journalctl", "-u", "holdfast", "-n", "20", "--no-pager", "-o", "cat"
+            )
             time.sleep(0.1)
 
 

@@ -3,9 +3,8 @@
 import pathlib
 
 import pytest
-from mutation import Fault, faults
-
 from checks import cloudformation
+from mutation import Fault, faults
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 BUCKET = DEPLOY / "s3/bucket.yaml"
@@ -82,7 +81,11 @@ BUCKET_FAULTS = faults(
     ("no such action", "'s3:GetObject'", "'s3:GetObjekt'"),
     ("cannot delete", ", 's3:DeleteObject'", ""),
     ("the whole bucket", r"'\$\{Bucket.Arn\}/\$\{Prefix\}/\*'(?![\s\S]*Prefix\}/\*)", "'${Bucket.Arn}/*'"),
-    ("an absent object is a forbidden one", r"(Action: \['s3:ListBucket'.*\n)", r"\1            Condition: {StringLike: {'s3:prefix': ['holdfast/*']}}\n"),
+    (
+        "an absent object is a forbidden one",
+        r"(Action: \['s3:ListBucket'.*\n)",
+        r"\1            Condition: {StringLike: {'s3:prefix': ['holdfast/*']}}\n",
+    ),
     ("cannot list", "'s3:ListBucket', ", ""),
     ("no such resource", "!GetAtt Bucket.Arn", "!GetAtt Bukket.Arn"),
 )

@@ -3,9 +3,8 @@
 import pathlib
 
 import pytest
-from mutation import Fault, faults
-
 from checks import cloudrun
+from mutation import Fault, faults
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "deploy/cloudrun"
 MANIFEST = FOLDER / "service.yaml"
@@ -56,7 +55,11 @@ FAULTS = faults(
     ("a key twice", "^      timeoutSeconds: 60", "      timeoutSeconds: 60\n      timeoutSeconds: 61"),
     ("a tab", "^      timeoutSeconds: 60", "\ttimeoutSeconds: 60"),
     ("what the server reports", "^  traffic: ", "  status: {url: x}\n  traffic: "),
-    ("a field that is not supported", "^          resources:", "          workingDir: /\n          stdin: true\n          resources:"),
+    (
+        "a field that is not supported",
+        "^          resources:",
+        "          workingDir: /\n          stdin: true\n          resources:",
+    ),
 )
 
 

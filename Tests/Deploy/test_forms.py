@@ -75,14 +75,20 @@ def said_by(tool: str, *arguments: object) -> list[str]:
     return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 
-SCRIPTS = [path for path in [*DEPLOY.rglob("*.sh"), *(ROOT / "Tests/Deploy").rglob("*")] if path.is_file() and path.open("rb").read(2) == b"#!"]  # fmt: skip
+SCRIPTS = [
+    path
+    for path in [*DEPLOY.rglob("*.sh"), *(ROOT / "Tests/Deploy").rglob("*")]
+    if path.is_file() and path.open("rb").read(2) == b"#!"
+]
 
 
 def test_the_dockerfile_is_good() -> None:
     assert dockerfile_problems(DEPLOY / "Dockerfile") == []
 
 
-@pytest.mark.parametrize("path", [path for path in SCRIPTS if path.suffix != ".py"], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [path for path in SCRIPTS if path.suffix != ".py"], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_the_script_is_good(path: pathlib.Path) -> None:
     assert said_by("shellcheck", path) == []
 

@@ -32,7 +32,9 @@ def databases(program: pathlib.Path, option: str, configuration: pathlib.Path) -
 
 @pytest.fixture(scope="session")
 def litestream() -> pathlib.Path:
-    fetch = subprocess.run([ROOT / "Tests/Interop/fetch-litestream"], check=True, capture_output=True, text=True, timeout=600)
+    fetch = subprocess.run(
+        [ROOT / "Tests/Interop/fetch-litestream"], check=True, capture_output=True, text=True, timeout=600
+    )
     return pathlib.Path(fetch.stdout.strip())
 
 

@@ -4,9 +4,8 @@ import pathlib
 import shutil
 
 import pytest
-from mutation import Fault, faults
-
 from checks import prometheus
+from mutation import Fault, faults
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus/alerts.yml"
@@ -21,19 +20,27 @@ ALERT_FAULTS = faults(
     ("a peek is a failure", r"ok\|exists\|notFound", "ok"),
     ("a threshold nobody reaches", "> 0.05", "> 5"),
     ("fires too late", r"(HoldfastReplicationLags[\s\S]*?)for: 2m", r"\1for: 20m"),
-    ("0 is 1970", r"\(holdfast_replication_snapshot_timestamp_seconds(\{.*?\}) > 0\)", r"holdfast_replication_snapshot_timestamp_seconds\1"),
+    (
+        "0 is 1970",
+        r"\(holdfast_replication_snapshot_timestamp_seconds(\{.*?\}) > 0\)",
+        r"holdfast_replication_snapshot_timestamp_seconds\1",
+    ),
     ("a misspelt metric", "holdfast_database_wal_bytes", "holdfast_wal_bytes"),
     ("a misspelt label", "status=~", "code=~"),
     ("no word on what to do", "^          action: Look .*\n"),
     ("an alert without a test", "HoldfastRestoreIsSlow", "HoldfastRestoreIsSlower"),
-)  # fmt: skip
+)
 DASHBOARD_FAULTS = faults(
     ("no JSON", '"title": "Holdfast",', '"title": "Holdfast"'),
     ("no PromQL", r"\[\$__rate_interval\]\)\)", "[$__rate_interval])"),
-    ("a source of one installation", r'"uid": "\$\{source\}"(?=\s*\},\s*"expr": "holdfast_database_bytes)', '"uid": "P1809F7CD0C75ACF3"'),
+    (
+        "a source of one installation",
+        r'"uid": "\$\{source\}"(?=\s*\},\s*"expr": "holdfast_database_bytes)',
+        '"uid": "P1809F7CD0C75ACF3"',
+    ),
     ("two of one id", '"id": 3,', '"id": 2,'),
     ("one over the other", '"x": 4,', '"x": 0,'),
-)  # fmt: skip
+)
 
 
 def with_tests(folder: pathlib.Path) -> pathlib.Path:

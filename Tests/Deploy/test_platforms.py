@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from mutation import Fault, faults
-
 from checks import compose, fly, heroku, lightsail, render, systemd
+from mutation import Fault, faults
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 
@@ -95,7 +94,11 @@ RENDER = faults(
 COMPOSE = faults(
     ("misspelt", "stop_grace_period", "stop_grace_periode"),
     ("no such condition", "service_completed_successfully", "service_finished"),
-    ("does not wait for the bucket", "bucket: {condition: service_completed_successfully}", "bucket: {condition: service_started}"),
+    (
+        "does not wait for the bucket",
+        "bucket: {condition: service_completed_successfully}",
+        "bucket: {condition: service_started}",
+    ),
     ("nobody asks the server", "^    healthcheck:\n(      .*\n)+"),
     ("depends on nothing", "^      s3: {condition: service_healthy}", "      s4: {condition: service_healthy}"),
     ("a writable root", "read_only: true", "read_only: false"),
@@ -107,9 +110,21 @@ COMPOSE = faults(
     ("acknowledged before the upload", "DURABILITY: replicated", "DURABILITY: async"),
 )
 CLASSIC = faults(
-    ("serves before it has restored", r"(api:[\s\S]*)restore: \{condition: service_completed_successfully\}", r"\1restore: {condition: service_started}"),
-    ("replicates before it has restored", r"(  replicate:\n[\s\S]*?)service_completed_successfully", r"\1service_started"),
-    ("restores into root's volume", "owner: {condition: service_completed_successfully}", "owner: {condition: service_started}"),
+    (
+        "serves before it has restored",
+        r"(api:[\s\S]*)restore: \{condition: service_completed_successfully\}",
+        r"\1restore: {condition: service_started}",
+    ),
+    (
+        "replicates before it has restored",
+        r"(  replicate:\n[\s\S]*?)service_completed_successfully",
+        r"\1service_started",
+    ),
+    (
+        "restores into root's volume",
+        "owner: {condition: service_completed_successfully}",
+        "owner: {condition: service_started}",
+    ),
     ("restores again and again", 'restart: "no"', "restart: always"),
     ("fails on the first start", ", -if-replica-exists", ""),
     ("fails on the second start", "-if-db-not-exists, ", ""),
@@ -118,7 +133,7 @@ CLASSIC = faults(
     ("runs as root", '^  user: "10001:10001"\n'),
     ("never ends", r"^    command: \[version\]\n"),
     ("another configuration", "litestream/s3.yml", "litestream/s4.yml"),
-)  # fmt: skip
+)
 SYSTEMD = faults(
     ("misspelt", "^ProtectSystem", "ProtectSistem"),
     ("no such value", "ProtectSystem=strict", "ProtectSystem=strictly"),

@@ -7,7 +7,6 @@ import re
 import subprocess
 
 import pytest
-
 from checks import cloudrun, lightsail
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
@@ -108,7 +107,13 @@ def test_cloud_run_setup_stops_at_the_first_failure(clouds: Clouds) -> None:
     assert "storage buckets create" in clouds.calls()[-1]
 
 
-DEPLOY_RUN = ("cloudrun/deploy.sh", "my-project", "europe-west1", "my-bucket", "europe-docker.pkg.dev/p/r/api@sha256:0a")
+DEPLOY_RUN = (
+    "cloudrun/deploy.sh",
+    "my-project",
+    "europe-west1",
+    "my-bucket",
+    "europe-docker.pkg.dev/p/r/api@sha256:0a",
+)
 
 
 def test_cloud_run_deploy_sends_a_good_manifest_and_prints_the_curl_lines(clouds: Clouds) -> None:
@@ -119,7 +124,7 @@ def test_cloud_run_deploy_sends_a_good_manifest_and_prints_the_curl_lines(clouds
         assert value in manifest
     assert not re.search(r"^[^#]*\b(PROJECT|IMAGE|BUCKET)\b", manifest, re.MULTILINE)
     assert printed.splitlines()[-2:] == [
-        "curl -XPOST https://x.run.app/tasks -d '{\"title\":\"x\"}'",
+        'curl -XPOST https://x.run.app/tasks -d \'{"title":"x"}\'',
         "curl https://x.run.app/tasks",
     ]
 

@@ -21,6 +21,8 @@ OPERATIONS = {
     "/metrics": {"get"},
     "/openapi.json": {"get"},
     "/readyz": {"get"},
+    "/status": {"get"},
+    "/status.json": {"get"},
     "/tasks": {"get", "post"},
     "/tasks/{id}": {"get", "patch", "put", "delete"},
     "/users": {"get", "post"},

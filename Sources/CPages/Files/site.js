@@ -1,4 +1,4 @@
-// What both pages need.
+// What the pages need.
 
 /** An element; strings among its children become text, never markup. */
 export function el(name, attributes = {}, ...children) {

@@ -7,5 +7,5 @@ struct page {
     size_t count;
 };
 
-extern const struct page page_home_html, page_docs_html, page_openapi_json, page_site_css, page_site_js, page_home_js,
+extern const struct page page_home_html, page_docs_html, page_status_html, page_status_js, page_openapi_json, page_site_css, page_site_js, page_home_js,
     page_docs_js, page_icon_svg;

@@ -1,4 +1,4 @@
-"""CloudFormation templates: cfn-lint for names, types, ranges and references, and below it what cfn-lint does not know."""
+"""CloudFormation templates: cfn-lint for names, types, ranges and references, and what cfn-lint does not know."""
 
 import pathlib
 from collections.abc import Callable
@@ -10,7 +10,13 @@ from cfnlint.decode import decode
 from checks import service
 
 # MiB of memory that go with CPU units.
-APP_RUNNER_SIZES = {256: {512, 1024}, 512: {1024}, 1024: {2048, 3072, 4096}, 2048: {4096, 6144}, 4096: {8192, 10240, 12288}}
+APP_RUNNER_SIZES = {
+    256: {512, 1024},
+    512: {1024},
+    1024: {2048, 3072, 4096},
+    2048: {4096, 6144},
+    4096: {8192, 10240, 12288},
+}
 FARGATE_SIZES = {
     256: {512, 1024, 2048},
     512: set(range(1024, 4097, 1024)),
@@ -122,7 +128,9 @@ def app_runner(template: Template, resource: dict) -> list[str]:
     if source.get("AutoDeploymentsEnabled") is not False:
         found.append("AutoDeploymentsEnabled must be false: a push is no decision to deploy")
     found += template.role_problems(
-        "AccessRoleArn", source.get("AuthenticationConfiguration", {}).get("AccessRoleArn"), "build.apprunner.amazonaws.com"
+        "AccessRoleArn",
+        source.get("AuthenticationConfiguration", {}).get("AccessRoleArn"),
+        "build.apprunner.amazonaws.com",
     )
     found += template.role_problems("InstanceRoleArn", instance.get("InstanceRoleArn"), "tasks.apprunner.amazonaws.com")
     found += template.writer_problems("InstanceRoleArn", instance.get("InstanceRoleArn"))

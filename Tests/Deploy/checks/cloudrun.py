@@ -61,7 +61,7 @@ def schema(discovery: dict) -> dict:
 
 
 def converted(node: dict) -> dict:
-    """One schema of a discovery document as JSON Schema, closed, and without what Cloud Run says it does not support."""
+    """One schema of a discovery document as JSON Schema, closed, without what Cloud Run does not support."""
     if "$ref" in node:
         return {"$ref": "#/definitions/" + node["$ref"]}
     kind = node.get("type")
@@ -69,9 +69,12 @@ def converted(node: dict) -> dict:
         return {}
     result: dict = {"type": kind}
     if kind == "object":
-        result["additionalProperties"] = converted(node["additionalProperties"]) if "additionalProperties" in node else False
+        result["additionalProperties"] = (
+            converted(node["additionalProperties"]) if "additionalProperties" in node else False
+        )
         result["properties"] = {
-            name: {"not": {}} if is_refused(each) else converted(each) for name, each in node.get("properties", {}).items()
+            name: {"not": {}} if is_refused(each) else converted(each)
+            for name, each in node.get("properties", {}).items()
         }
     elif kind == "array":
         result["items"] = converted(node["items"])
@@ -85,7 +88,8 @@ def converted(node: dict) -> dict:
 def is_refused(node: dict) -> bool:
     text = node.get("description", "")
     return bool(
-        node.get("readOnly") or re.match(r"((Optional|Required)\. )?(Not supported (by|in) Cloud Run|Output only)", text)
+        node.get("readOnly")
+        or re.match(r"((Optional|Required)\. )?(Not supported (by|in) Cloud Run|Output only)", text)
     )
 
 
@@ -139,15 +143,15 @@ def annotation_problems(metadata: dict, level: str, levels: dict[str, set[str]])
 def scale_problems(of_service: dict, of_revision: dict) -> list[str]:
     found = []
     if of_service.get("run.googleapis.com/maxScale") != "1":
-        found.append("run.googleapis.com/maxScale of the service must be \"1\"")
+        found.append('run.googleapis.com/maxScale of the service must be "1"')
     if of_revision.get("autoscaling.knative.dev/maxScale") != "1":
-        found.append("autoscaling.knative.dev/maxScale of the revision must be \"1\"")
+        found.append('autoscaling.knative.dev/maxScale of the revision must be "1"')
     if of_revision.get("autoscaling.knative.dev/minScale", "0") not in ("0", "1"):
-        found.append("autoscaling.knative.dev/minScale must be \"0\" or \"1\"")
+        found.append('autoscaling.knative.dev/minScale must be "0" or "1"')
     if of_revision.get("run.googleapis.com/execution-environment") != "gen2":
         found.append("the execution environment must be gen2, which has Linux's own files and locks")
     if of_revision.get("run.googleapis.com/startup-cpu-boost") != "true":
-        found.append("startup-cpu-boost must be \"true\": a cold start waits for the restore")
+        found.append('startup-cpu-boost must be "true": a cold start waits for the restore')
     return found
 
 
@@ -167,7 +171,11 @@ def container_problems(container: dict) -> list[str]:
     names = [each.get("name") for each in pairs]
     found += [f"{name} is reserved by Cloud Run" for name in names if name in RESERVED]
     found += [f"{name} is twice there" for name in set(names) if names.count(name) > 1]
-    found += [f"{each.get('name')} needs a value or a valueFrom" for each in pairs if ("value" in each) == ("valueFrom" in each)]
+    found += [
+        f"{each.get('name')} needs a value or a valueFrom"
+        for each in pairs
+        if ("value" in each) == ("valueFrom" in each)
+    ]
     found += service.environment_problems({each["name"]: each.get("value") for each in pairs}, roles=True)
     found += probe_problems("startupProbe", container.get("startupProbe", {}), service.READY)
     return found + probe_problems("livenessProbe", container.get("livenessProbe", {}), service.ALIVE)

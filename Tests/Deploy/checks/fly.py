@@ -43,7 +43,9 @@ def shape_problems(shape: object, value: object, where: str) -> list[str]:
     if isinstance(shape, list):
         items = value if isinstance(value, list) else []
         found = [] if items else [f"{where}: a list of tables is needed"]
-        return found + [each for i, item in enumerate(items) for each in shape_problems(shape[0], item, f"{where}[{i}]")]
+        return found + [
+            each for i, item in enumerate(items) for each in shape_problems(shape[0], item, f"{where}[{i}]")
+        ]
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return [f"{where}: a table is needed"]
@@ -60,7 +62,11 @@ def shape_problems(shape: object, value: object, where: str) -> list[str]:
 
 
 def rules(manifest: dict) -> list[str]:
-    found = [f"{name} is missing" for name in ("app", "primary_region", "http_service", "deploy", "vm") if name not in manifest]
+    found = [
+        f"{name} is missing"
+        for name in ("app", "primary_region", "http_service", "deploy", "vm")
+        if name not in manifest
+    ]
     http = manifest.get("http_service", {})
     environment = manifest.get("env", {})
     found += service.environment_problems(environment, roles=False, given_later=SECRETS)

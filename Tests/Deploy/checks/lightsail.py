@@ -30,7 +30,11 @@ def problems(path: pathlib.Path) -> list[str]:
 def value_problems(shape: Shape, value: object, where: str) -> list[str]:
     """The choices, ranges and patterns of the model, which botocore leaves to the server."""
     if shape.type_name == "structure":
-        return [each for name, item in value.items() for each in value_problems(shape.members[name], item, f"{where}.{name}")]
+        return [
+            each
+            for name, item in value.items()
+            for each in value_problems(shape.members[name], item, f"{where}.{name}")
+        ]
     if shape.type_name == "map":
         found = [each for name in value for each in value_problems(shape.key, name, f"{where}.{name}")]
         return found + [
@@ -51,7 +55,9 @@ def value_problems(shape: Shape, value: object, where: str) -> list[str]:
 
 
 def service_rules(body: dict) -> list[str]:
-    return [] if body["scale"] == 1 else ["scale must be 1: each further writer makes the others run their batches again"]
+    return (
+        [] if body["scale"] == 1 else ["scale must be 1: each further writer makes the others run their batches again"]
+    )
 
 
 def deployment_rules(body: dict) -> list[str]:

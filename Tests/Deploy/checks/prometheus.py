@@ -1,4 +1,4 @@
-"""Alert rules and dashboards, by promtool: whether they parse, whether they fire, and whether the service has the names."""
+"""Alert rules and dashboards, by promtool: do they parse, do they fire, and has the service the metrics?"""
 
 import functools
 import json
@@ -46,7 +46,10 @@ def rule_problems(path: pathlib.Path) -> list[str]:
     for rule in rules:
         if rule["alert"] not in played:
             found.append(f"{rule['alert']}: no test makes it fire")
-        if set(rule["annotations"]) != {"summary", "action"} or rule["labels"].get("severity") not in ("page", "ticket"):
+        if set(rule["annotations"]) != {"summary", "action"} or rule["labels"].get("severity") not in (
+            "page",
+            "ticket",
+        ):
             found.append(f"{rule['alert']}: a summary, an action, and whether it pages")
     # It parses the rules too; asked only if all else is well, because it takes a second.
     return found or run("test", "rules", tests)
@@ -70,7 +73,9 @@ def dashboard_problems(path: pathlib.Path) -> list[str]:
         taken |= cells
         if panel["type"] != "row" and not panel.get("targets"):
             found.append(f"{panel['title']} shows nothing")
-        if any(target["datasource"] != {"type": "prometheus", "uid": "${source}"} for target in panel.get("targets", [])):
+        if any(
+            target["datasource"] != {"type": "prometheus", "uid": "${source}"} for target in panel.get("targets", [])
+        ):
             found.append(f"{panel['title']}: the source must be the one that is chosen at the top")
     return found + expression_problems(expressions(dashboard), path.parent)
 

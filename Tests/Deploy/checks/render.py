@@ -7,9 +7,19 @@ import yaml
 from checks import service
 
 NAMES = {
-    "type", "name", "runtime", "dockerfilePath", "dockerContext", "plan", "region", "numInstances", "healthCheckPath",
-    "maxShutdownDelaySeconds", "autoDeployTrigger", "envVars",
-}  # fmt: skip
+    "type",
+    "name",
+    "runtime",
+    "dockerfilePath",
+    "dockerContext",
+    "plan",
+    "region",
+    "numInstances",
+    "healthCheckPath",
+    "maxShutdownDelaySeconds",
+    "autoDeployTrigger",
+    "envVars",
+}
 REGIONS = {"oregon", "ohio", "virginia", "frankfurt", "singapore"}
 PLANS = {"free", "starter", "standard", "pro", "pro plus", "pro max", "pro ultra"}
 

@@ -7,12 +7,23 @@ ALIVE = "/healthz"
 PORT = 8080
 
 REQUIRED = {"REPLICA_URL", "REQUIRE_REPLICA", "DURABILITY"}
-OPTIONAL = {"PORT", "MAX_STALENESS", "LOG_FORMAT", "LOG_LEVEL", "DB_PATH", "MIGRATIONS_PATH"}
+OPTIONAL = {
+    "PORT",
+    "API_TOKEN",
+    "TRUSTED_PROXIES",
+    "MAX_STALENESS",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "DB_PATH",
+    "MIGRATIONS_PATH",
+}
 CREDENTIALS = {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-SECRETS = {"AWS_SECRET_ACCESS_KEY"}
+SECRETS = {"AWS_SECRET_ACCESS_KEY", "API_TOKEN"}
 
 
-def environment_problems(values: dict[str, object], *, roles: bool, given_later: frozenset[str] = frozenset()) -> list[str]:
+def environment_problems(
+    values: dict[str, object], *, roles: bool, given_later: frozenset[str] = frozenset()
+) -> list[str]:
     """Judges the variables of a service; `roles` says that the platform has an identity of its own for it.
 
     `given_later` are those that the operator sets as the platform's secrets, not in the manifest.
