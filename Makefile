@@ -58,6 +58,7 @@ image: ## build the container image: holdfast
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 container-test: image .venv/ready ## run the image as platforms do, and kill it
+	@$(call install,$(STORE_PACKAGES))
 	ENGINE=$(ENGINE) IMAGE=$(IMAGE) .venv/bin/pytest -q -s Tests/Container
 
 bench-replica: build .venv/ready ## measure restore and replicate against Litestream
