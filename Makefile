@@ -7,6 +7,7 @@ export SWIFT_BACKTRACE := interactive=no
 BUILD_PACKAGES := libcurl4-openssl-dev liblz4-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config
 STORE_PACKAGES := openssl radosgw ceph-common ceph-mgr ceph-mon ceph-osd
 TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium systemd
+MODEL_PACKAGES := gcc libc6-dev spin
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
@@ -18,10 +19,10 @@ IMAGE ?= holdfast
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build and serve on port 8080, with data/holdfast.db
+run: ## build and serve on port 8080, with data/holdfast.db and the folder data/replica for a bucket
 	@$(call install,$(BUILD_PACKAGES))
 	swift build --product api
-	.build/debug/api serve
+	.build/debug/api serve --replica "file://$(CURDIR)/data/replica"
 
 build: ## build the release binary: .build/release/api
 	@$(call install,$(BUILD_PACKAGES))
@@ -57,6 +58,7 @@ image: ## build the container image: holdfast
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 container-test: image .venv/ready ## run the image as platforms do, and kill it
+	@$(call install,$(STORE_PACKAGES))
 	ENGINE=$(ENGINE) IMAGE=$(IMAGE) .venv/bin/pytest -q -s Tests/Container
 
 bench-replica: build .venv/ready ## measure restore and replicate against Litestream
@@ -70,6 +72,10 @@ bench-gate: build .venv/ready ## measure serving from a bucket against Go with L
 fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
 	for format in HTTP LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
+
+model: ## check the protocol of the log with SPIN: it holds, and every broken rule is noticed
+	@$(call install,$(MODEL_PACKAGES))
+	Tests/Model/check.sh
 
 coverage: ## run the Swift tests and show what they reach
 	@$(call install,$(TEST_PACKAGES))
@@ -99,4 +105,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz coverage clean
+.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz model coverage clean
