@@ -24,6 +24,7 @@ struct Backing: Sendable {
         }
         guard isWhole, isShipped, log.log.halt == nil, let tip = log.log.tip else { return }
         do throws(FileError) {
+            if asyncGate != nil { try AsyncSession.remove(beside: path) }
             _ = try PositionRecord.write(tip: tip, replica: replica.url, beside: path)
         } catch {
             // The next start restores instead.

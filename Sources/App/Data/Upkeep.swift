@@ -14,9 +14,7 @@ struct Upkeep: Sendable {
     private let news: AsyncStream<Void>.Continuation
     private let task: Task<Void, Never>
 
-    /// - Parameters:
-    ///   - image: What snapshots are taken of.
-    ///   - metrics: Hear of snapshots; nil for replicas whose age is not the log's.
+    /// The upkeep of one replica of a database, of which `image` makes the snapshots.
     init(
         _ replica: ReplicaStore,
         _ layout: ReplicaLayout,
