@@ -7,6 +7,7 @@ export SWIFT_BACKTRACE := interactive=no
 BUILD_PACKAGES := libcurl4-openssl-dev liblz4-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config
 STORE_PACKAGES := openssl radosgw ceph-common ceph-mgr ceph-mon ceph-osd
 TEST_PACKAGES := $(BUILD_PACKAGES) $(STORE_PACKAGES) libhttp-parser-dev lz4 python3 python3-venv curl sqlite3 zsh fish chromium systemd
+MODEL_PACKAGES := gcc libc6-dev spin
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 wrk golang-go golang-github-mattn-go-sqlite3-dev golang-github-go-chi-chi-dev
 RELEASE := -c release --static-swift-stdlib --product api
 SOURCES := Sources Tests Package.swift
@@ -71,6 +72,10 @@ fuzz: ## fuzz the readers of HTTP and file formats, two minutes each
 	@$(call install,$(TEST_PACKAGES))
 	for format in HTTP LZ4 LTX WAL; do Tests/Fuzz/run $$format 120; done
 
+model: ## check the protocol of the log with SPIN: it holds, and every broken rule is noticed
+	@$(call install,$(MODEL_PACKAGES))
+	Tests/Model/check.sh
+
 coverage: ## run the Swift tests and show what they reach
 	@$(call install,$(TEST_PACKAGES))
 	swift test --enable-code-coverage
@@ -99,4 +104,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz coverage clean
+.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz model coverage clean

@@ -22,6 +22,8 @@ package struct ReplicationConfiguration: Sendable {
     }
 
     package var durability = Durability.local
+    /// Whether somebody chose to write without the replica that the database is a copy of.
+    package var leavesLog = false
     /// The first is the log that decides; the others follow it.
     package var replicas: [Replica] = []
     /// Whether to refuse to begin a new database: an operator's mistyped prefix looks like an empty replica.

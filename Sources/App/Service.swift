@@ -9,12 +9,11 @@ import SQLite
 import Schema
 import Storage
 
-/// The running service: restores nothing yet, migrates, serves, and stops in the opposite order.
+/// The running service: restores, migrates, serves, and stops in the opposite order.
 package final class Service: Sendable {
     package let port: Int
 
-    private let file: DatabaseFile
-    private let database: Database
+    private let data: DurableDatabase
     private let server: Server
     private let adminServer: Server?
     private let logger: Logger
@@ -28,13 +27,6 @@ package final class Service: Sendable {
         // Read first: in a wrong folder nothing must be made.
         let migrations = try SQLFile.all(in: configuration.migrationsPath)
         let seeds = try configuration.seedsPath.map { folder throws(SchemaError) in try SQLFile.all(in: folder) }
-        file = try DatabaseFile(configuration.databasePath)
-        let connection = try file.connect()
-        let migrator = try Migrator(connection, gate: LocalGate(), files: migrations)
-        if configuration.migratesAtStart { try Self.migrate(migrator, logger) }
-        if let seeds { try Self.seed(Seeder(connection, gate: LocalGate(), files: seeds), logger) }
-        let newest = try Self.newestMigration(migrator, logger)
-
         let metrics = ServiceMetrics(Registry())
         var databaseConfiguration = Database.Configuration()
         databaseConfiguration.didRunBatch = metrics.didRunBatch
@@ -42,26 +34,39 @@ package final class Service: Sendable {
         databaseConfiguration.report = { failure in
             logger.log(.error, "database trouble") { $0.add("error", failure) }
         }
-        do throws(SQLiteError) {
-            database = try Database(file.path, configuration: databaseConfiguration)
+        data = try DurableDatabase(
+            configuration.databasePath,
+            configuration.replication,
+            database: databaseConfiguration,
+            registry: metrics.registry,
+            logger: logger
+        )
+        let newest: String
+        do {
+            newest = try data.bringUp(configuration.migratesAtStart, migrations, seeds, logger)
         } catch {
-            throw ServiceError(opening: file.path, error)
+            // What was begun is not left half done; the reason to stop is what counts.
+            try? data.close(within: configuration.shutdownTimeout)
+            throw error
         }
+        let (file, database) = (data.file, data.database)
         metrics.watch(database, at: file.path)
         let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
         let report = StatusReport(
             database: database,
             path: file.path,
             instanceID: String(UInt64.random(in: 1 ... .max), radix: 16),
-            durability: "local"
+            durability: data.durability.rawValue
         )
-        let api = { @Sendable [database] (surface: API.Surface) in
+        let freshness = data.freshness(maxStaleness: configuration.maxStaleness)
+        let api = { @Sendable [data] (surface: API.Surface) in
             API(
                 todos: SQLiteTodoRepository(database, now: now),
                 users: SQLiteUserRepository(database, now: now),
                 pastes: SQLitePasteRepository(database, now: now),
-                readiness: { Self.readiness(database, newest: newest) },
+                readiness: { Self.readiness(data, newest: newest) },
                 status: report.status,
+                freshness: freshness,
                 access: configuration.access,
                 surface: surface,
                 metrics: metrics.registry,
@@ -77,7 +82,7 @@ package final class Service: Sendable {
                 try Server(configuration, handler: api(.operations), hooks: hooks)
             }
         } catch {
-            database.close()
+            try? data.close(within: configuration.shutdownTimeout)
             throw error
         }
         metrics.watch(server)
@@ -96,9 +101,11 @@ package final class Service: Sendable {
     /// Nothing that was answered is lost even without it.
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
-        let cutOffCount = server.drain(within: limit * 4 / 5)
+        let cutOffCount = server.drain(within: limit * 3 / 5)
         _ = adminServer?.drain(within: .zero)
-        database.close()
+        do { try data.close(within: limit / 5) } catch {
+            logger.log(.error, "the database was not closed in order") { $0.add("error", "\(error)") }
+        }
         server.stop()
         adminServer?.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
@@ -112,32 +119,10 @@ package final class Service: Sendable {
         mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
 
-    private static func migrate(_ migrator: Migrator, _ logger: Logger) throws {
-        _ = try migrator.run(.up) {
-            $0.pending
-        } didRun: { migration in
-            logger.log(.info, "migrated") { $0.add("migration", migration.name) }
-        }
-    }
-
-    private static func seed(_ seeder: Seeder, _ logger: Logger) throws {
-        _ = try seeder.run { name in
-            logger.log(.info, "seeded") { $0.add("seed", name) }
-        }
-    }
-
-    /// The newest migration there is a file for.
-    private static func newestMigration(_ migrator: Migrator, _ logger: Logger) throws -> String {
-        let plan = try migrator.plan()
-        if !plan.pending.isEmpty {
-            logger.log(.warning, "migrations are pending") { $0.add("count", Int64(plan.pending.count)) }
-        }
-        return plan.pending.last?.name ?? plan.applied.last?.name ?? ""
-    }
-
-    private static func readiness(_ database: Database, newest: String) -> Readiness {
+    private static func readiness(_ data: DurableDatabase, newest: String) -> Readiness {
+        if let halt = data.halt { return .notReady("Nothing can be written any more.", cause: halt) }
         do {
-            let applied = try database.read { connection in
+            let applied = try data.database.read { connection in
                 // A database that was never migrated has no such table.
                 let isMigrated = try connection.first(
                     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
@@ -145,8 +130,12 @@ package final class Service: Sendable {
                 guard isMigrated == true else { return "" }
                 return try connection.first("SELECT max(name) FROM schema_migrations") { $0.textOrNull(0) ?? "" } ?? ""
             }
-            guard applied == newest else { return .notReady("Migrations are pending.") }
-            return .ready(schema: applied, durability: "local")
+            guard applied >= newest else { return .notReady("Migrations are pending.") }
+            // Another instance has a newer version of the program: its schema may still have what this one uses.
+            guard try applied == newest || data.database.read(StorageSchema.fits) else {
+                return .notReady("The database has a newer schema, which this version does not know.")
+            }
+            return .ready(schema: applied, durability: data.durability.rawValue)
         } catch {
             return .notReady("The database does not answer.", cause: "\(error)")
         }

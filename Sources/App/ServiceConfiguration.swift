@@ -10,6 +10,7 @@ package struct ServiceConfiguration: Sendable {
     package var migratesAtStart = true
     /// Seeds to run at start, if any.
     package var seedsPath: String?
+    package var replication = ReplicationConfiguration()
     package var server = ServerConfiguration()
     package var access = AccessPolicy()
     /// Where metrics and status are served, if not with everything else.

@@ -7,6 +7,7 @@
 ///   the faults are the cases of ``Fault``;
 /// - `latency=P:TIME-TIME`: a call takes that much longer;
 /// - `active=TIME/TIME`: only for the first time of every second time;
+/// - `truthful=N`: no lie before so many level-0 files are written;
 /// - `kill=POINT@N` and `stop=POINT@N`: SIGKILL or SIGSTOP to the own process when the point (a case of
 ///   ``FaultPoint``) is reached for the Nth time. May be given several times.
 ///
@@ -59,6 +60,8 @@ package struct FaultPlan: Sendable, Equatable {
     package var rates: [Fault: Rate] = [:]
     package var window: Window?
     package var signals: [Signal] = []
+    /// So many level-0 files are written before the store begins to lie.
+    package var truthfulCount = 0
 
     package init() {}
 
@@ -149,6 +152,7 @@ extension FaultPlan: CustomStringConvertible {
             let delay = fault.takesTime ? ":\(rate.delay.milliseconds)ms" : ""
             parts.append("\(fault.rawValue)=\(rate.probability)\(delay)")
         }
+        if truthfulCount > 0 { parts.append("truthful=\(truthfulCount)") }
         if let window { parts.append("active=\(window.on.milliseconds)ms/\(window.cycle.milliseconds)ms") }
         parts += signals.map { "\($0.kind.rawValue)=\($0.point.rawValue)@\($0.count)" }
         return parts.joined(separator: ",")
@@ -169,6 +173,9 @@ extension FaultPlan: CustomStringConvertible {
         case "seed":
             guard let seed = UInt64(value) else { throw Self.error(part, "needs a whole number") }
             self.seed = seed
+        case "truthful":
+            guard let count = Int(value), count >= 0 else { throw Self.error(part, "needs a whole number") }
+            truthfulCount = count
         case "latency":
             let pieces = value.split(separator: ":")
             let times = pieces.count == 2 ? pieces[1].split(separator: "-").map(Self.time) : []

@@ -4,14 +4,14 @@ internal import Synchronization
 /// A store that fails as real ones do, or lies as none may, by a plan.
 ///
 /// What it throws is what a real store's code would throw: a 5xx to a write is `.ambiguous`, one to a question
-/// `.unavailable`; and a call that was cut off before it took effect looks like one that was cut off after.
+/// `.unavailable`; and a create that was cut off before it took effect looks like one that was cut off after.
 package final class FaultyStore: ObjectStore {
     package var name: String { store.name }
 
     private struct State {
         var generator: SplitMix64
         var reached: [FaultPoint: Int] = [:]
-        var hasCreated = false
+        var createCount = 0
     }
 
     private let store: any ObjectStore
@@ -50,7 +50,11 @@ package final class FaultyStore: ObjectStore {
     /// Whether this fault happens now, and how much later.
     private func draw(_ fault: Fault) -> Duration? {
         guard let rate = plan.rates[fault], isActive || fault.isLie else { return nil }
-        return state.withLock { $0.generator.chance(rate.probability) } ? rate.delay : nil
+        return state.withLock { state in
+            // Lied to from the beginning, it would never come to serve.
+            guard !fault.isLie || state.createCount > plan.truthfulCount else { return nil }
+            return state.generator.chance(rate.probability) ? rate.delay : nil
+        }
     }
 
     private var isActive: Bool { plan.window?.isOn(at: clock.elapsed() - start) ?? true }
@@ -90,11 +94,11 @@ package final class FaultyStore: ObjectStore {
     ) async throws(ObjectStoreError) -> Receipt {
         guard let place = LogKey(key) else { return try await store.createIfAbsent(key, bytes, timestamp: timestamp) }
         if place.level == 0 {
-            state.withLock { $0.hasCreated = true }
+            state.withLock { $0.createCount += 1 }
             reach(.beforeCreate)
         }
         await slowDown()
-        try failBefore(.create, key)
+        try await failBefore(.create, key)
         if let delay = draw(.landsLate) {
             later(delay) { [store] in _ = try? await store.createIfAbsent(key, bytes, timestamp: timestamp) }
             throw error(.ambiguous, .create, key, "the connection was reset")
@@ -122,12 +126,6 @@ package final class FaultyStore: ObjectStore {
         return receipt
     }
 
-    private func failBefore(_ operation: ObjectStoreError.Operation, _ key: String) throws(ObjectStoreError) {
-        if draw(.throttled) != nil { throw error(.throttled, operation, key, "HTTP 429") }
-        if draw(.unavailable) != nil { throw error(.ambiguous, operation, key, "HTTP 503") }
-        if draw(.resetBefore) != nil { throw error(.ambiguous, operation, key, "the connection was reset") }
-    }
-
     private func failAfterCreating(_ key: String) throws(ObjectStoreError) {
         if draw(.falseRefusal) != nil { throw error(.rejected, .create, key, "HTTP 400") }
         if draw(.resetAfter) != nil { throw error(.ambiguous, .create, key, "the connection was reset") }
@@ -145,21 +143,18 @@ package final class FaultyStore: ObjectStore {
     ) async throws(ObjectStoreError) -> Receipt {
         guard let place = LogKey(key) else { return try await store.put(key, from: source, timestamp: timestamp) }
         await slowDown()
-        try failBefore(.put, key)
+        try await failBefore(.put, key)
         let watched = WatchedSource(source) { [self] in reach(.inCompaction) }
         let receipt = try await store.put(key, from: watched, timestamp: timestamp)
         try await forget(place)
-        if draw(.resetAfter) != nil { throw error(.ambiguous, .put, key, "the connection was reset") }
         return receipt
     }
 
     package func delete(_ key: String) async throws(ObjectStoreError) -> Receipt {
         guard LogKey(key) != nil else { return try await store.delete(key) }
         await slowDown()
-        try failBefore(.delete, key)
-        let receipt = try await store.delete(key)
-        if draw(.resetAfter) != nil { throw error(.ambiguous, .delete, key, "the connection was reset") }
-        return receipt
+        try await failBefore(.delete, key)
+        return try await store.delete(key)
     }
 
     // MARK: Questions
@@ -170,10 +165,10 @@ package final class FaultyStore: ObjectStore {
         ifMatch: String?
     ) async throws(ObjectStoreError) -> StoredObject {
         guard let place = LogKey(key) else { return try await store.get(key, range: range, ifMatch: ifMatch) }
-        try await ask(.get, key)
+        await slowDown()
+        try await failBefore(.get, key)
         let object = try await store.get(key, range: range, ifMatch: ifMatch)
-        if draw(.truncated) != nil { throw error(.damaged, .get, key, "the answer was cut short") }
-        if !state.withLock({ $0.hasCreated }) {
+        if state.withLock({ $0.createCount }) == 0 {
             reach(.inRestore)
         } else if place.level == 0 {
             reach(.inCatchUp)
@@ -182,24 +177,53 @@ package final class FaultyStore: ObjectStore {
     }
 
     package func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo {
-        if LogKey(key) != nil { try await ask(.head, key) }
+        guard LogKey(key) != nil else { return try await store.head(key) }
+        await slowDown()
+        try await failBefore(.head, key)
         return try await store.head(key)
     }
 
     package func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {
-        try await ask(.list, request.prefix)
+        await slowDown()
+        try await failBefore(.list, request.prefix)
         let page = try await store.list(request)
         guard let age = draw(.staleList), let now = page.objects.compactMap(\.receivedAt).max() else { return page }
         let objects = page.objects.filter { object in object.receivedAt.map { now.since($0) >= age } ?? true }
         return ObjectPage(objects: objects, next: page.next, storeTime: page.storeTime)
     }
 
-    private func ask(_ operation: ObjectStoreError.Operation, _ key: String) async throws(ObjectStoreError) {
-        await slowDown()
-        if draw(.throttled) != nil { throw error(.throttled, operation, key, "HTTP 429") }
-        if draw(.unavailable) != nil { throw error(.unavailable, operation, key, "HTTP 503") }
-        let isReset = draw(.resetBefore) != nil || draw(.resetAfter) != nil
-        if isReset { throw error(.unreachable, operation, key, "the connection was reset") }
+    // MARK: Failures
+
+    /// As the stores' own code does it: what fails and may be repeated is repeated, and only what lasts is thrown.
+    private func failBefore(_ operation: ObjectStoreError.Operation, _ key: String) async throws(ObjectStoreError) {
+        let start = clock.elapsed()
+        var attempt = 1
+        while let failure = drawFailure(operation, key) {
+            let chance = state.withLock { Double.random(in: 0..<1, using: &$0.generator) }
+            let delay = Self.retry.delay(
+                afterAttempt: attempt,
+                retryAfter: nil,
+                elapsed: clock.elapsed() - start,
+                chance: chance
+            )
+            // A create of unknown outcome is never sent twice.
+            guard operation != .create || failure.kind == .throttled, let delay else { throw failure }
+            do { try await clock.sleep(delay) } catch { throw failure }
+            attempt += 1
+        }
+    }
+
+    private static let retry = RetryPolicy(delayBase: .milliseconds(30))
+
+    private func drawFailure(_ operation: ObjectStoreError.Operation, _ key: String) -> ObjectStoreError? {
+        let asks = operation == .get || operation == .head || operation == .list
+        if draw(.throttled) != nil { return error(.throttled, operation, key, "HTTP 429") }
+        if draw(.unavailable) != nil { return error(asks ? .unavailable : .ambiguous, operation, key, "HTTP 503") }
+        if draw(.resetBefore) != nil || asks && draw(.resetAfter) != nil {
+            return error(asks ? .unreachable : .ambiguous, operation, key, "the connection was reset")
+        }
+        guard operation == .get, draw(.truncated) != nil else { return nil }
+        return error(.damaged, operation, key, "the answer was cut short")
     }
 
     private func error(

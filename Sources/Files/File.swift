@@ -30,6 +30,9 @@ package struct File: ~Copyable {
     /// Opens a file that exists, to write behind its end.
     package init(appending path: String) throws(FileError) { try self.init(path, flags: O_WRONLY | O_APPEND) }
 
+    /// Opens a file that exists, to change it in any place.
+    package init(updating path: String) throws(FileError) { try self.init(path, flags: O_RDWR) }
+
     deinit { Glibc.close(descriptor) }
 
     package func status() throws(FileError) -> Status {
@@ -53,6 +56,15 @@ package struct File: ~Copyable {
             guard count >= 0 else { throw FileError("write", path) }
             written += count
         }
+    }
+
+    package func write(_ bytes: Span<UInt8>, at offset: Int) throws(FileError) {
+        try writeBytes(bytes, to: descriptor, path, at: offset)
+    }
+
+    /// Cuts the file off, or fills it up with zeros.
+    package func truncate(to size: Int) throws(FileError) {
+        guard retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else { throw FileError("ftruncate", path) }
     }
 
     /// The bytes at `offset`, fewer than `count` only at the end of the file.
@@ -189,6 +201,23 @@ func readBytes(of descriptor: Int32, _ path: String, at offset: Int, count: Int)
     }
     guard !failed else { throw FileError("pread", path) }
     return bytes
+}
+
+/// Writes to an open file at `offset`.
+func writeBytes(
+    _ bytes: Span<UInt8>,
+    to descriptor: Int32,
+    _ path: String,
+    at offset: Int
+) throws(FileError) {
+    var written = 0
+    while written < bytes.count {
+        let count = bytes.extracting(written...).withUnsafeBytes { rest in
+            retrying { pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written)) }
+        }
+        guard count >= 0 else { throw FileError("pwrite", path) }
+        written += count
+    }
 }
 
 /// Repeats a call that a signal interrupted.

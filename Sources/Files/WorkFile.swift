@@ -36,14 +36,7 @@ package final class WorkFile: Sendable {
     deinit { Glibc.close(descriptor) }
 
     package func write(_ bytes: Span<UInt8>, at offset: Int) throws(FileError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.extracting(written...).withUnsafeBytes { rest in
-                retrying { pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written)) }
-            }
-            guard count >= 0 else { throw FileError("pwrite", path) }
-            written += count
-        }
+        try writeBytes(bytes, to: descriptor, path, at: offset)
     }
 
     /// The bytes at `offset`, fewer than `count` only at the end of the file.

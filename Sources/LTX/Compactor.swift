@@ -34,6 +34,14 @@ package struct Compactor: Sendable {
         waiting = Array((0..<fileCount).reversed())
     }
 
+    /// Header and end of each file that has been read to its end, in order.
+    package var finishedFiles: [(header: Header, end: Position)] {
+        inputs.compactMap { input in
+            guard let header = input.header, let end = input.end else { return nil }
+            return (header, end)
+        }
+    }
+
     /// Hands over the next bytes of a file; none at all say that it has ended.
     package mutating func feed(_ bytes: [UInt8], file: Int) {
         inputs[file].decoder.feed(bytes)

@@ -15,6 +15,12 @@ package enum ReplicaLayout: Sendable, CaseIterable {
         self = settings.kind != .s3 ? .folder : settings.hasPath ? .bucket : .bucketRoot
     }
 
+    /// The layout that names a key so.
+    init?(of key: String) {
+        guard let layout = Self.allCases.first(where: { $0.parse(key) != nil }) else { return nil }
+        self = layout
+    }
+
     /// The level whose files hold the whole database.
     package static let snapshotLevel = 9
 

@@ -38,6 +38,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
         code == csqlite_constraint_unique || code == csqlite_constraint_primarykey
     }
 
+    /// The statement names what the schema does not have, or is no SQL.
+    package var isSchemaMismatch: Bool { primary == SQLITE_ERROR }
+
     /// Others have what it takes, for longer than was waited.
     package var isBusy: Bool { primary == SQLITE_BUSY }
 

@@ -48,7 +48,7 @@ enum CommandTree {
             ("api migrate make add_due_date", "begin a new one"),
             ("api migrate:latest", "the old colon form works too"),
         ],
-        options: [database, migrations, json],
+        options: [database, migrations, json] + replication,
         subcommands: [
             Command("latest", summary: "Apply all pending migrations, in order."),
             Command(
@@ -93,7 +93,7 @@ enum CommandTree {
             ("api seed", "run the seeds that have not run"),
             ("api seed run --specific 20261101090100_users --force", "run one again"),
         ],
-        options: [database, seeds, json],
+        options: [database, seeds, json] + replication,
         subcommands: [
             Command(
                 "run",
@@ -504,7 +504,7 @@ enum CommandTree {
                     "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
             ),
             shutdownTimeout,
-        ] + accessOptions
+        ] + replication + accessOptions
 
     /// A bound, whose environment variable is its name.
     private static func limit(_ name: String, _ placeholder: String, _ value: String, _ help: String) -> Option {

@@ -3,6 +3,7 @@ import CLI
 import FoundationEssentials
 import SQLite
 import Schema
+import Synchronization
 
 /// `api migrate …`: parsing is `init`, work is `run`.
 struct MigrateCommand {
@@ -17,11 +18,13 @@ struct MigrateCommand {
 
     private let action: Action
     private let databasePath: String
+    private let replication: ReplicationConfiguration
     private let folder: String
     private let isJSON: Bool
     private let console: Console
 
-    init(_ invocation: Invocation, _ console: Console) throws(UsageError) {
+    init(_ invocation: Invocation, _ console: Console) throws {
+        replication = try ServiceReplicas.configuration(invocation, console)
         databasePath = try invocation.string("db")
         folder = try invocation.string("migrations")
         isJSON = invocation.flag("json")
@@ -57,18 +60,22 @@ struct MigrateCommand {
 
     private func run(
         _ direction: Migrator.Direction,
-        _ choose: (MigrationPlan) throws(SchemaError) -> [Migration]
+        _ choose: @escaping @Sendable (MigrationPlan) throws(SchemaError) -> [Migration]
     ) throws {
         // Read first: in a wrong folder nothing must be made.
         let files = try SQLFile.all(in: folder)
-        let database = try DatabaseFile(databasePath)
-        let migrator = try Migrator(try database.connect(), gate: LocalGate(), files: files)
         let verb = direction == .up ? "applied" : "undone"
-        var table = Table(["name", "result"])
-        let count = try migrator.run(direction, choose) { migration in
-            table.add(.text(migration.name), .text(verb))
-            if !isJSON { console.message("✓ \(migration.name) \(verb)") }
+        let names = try DurableDatabase.withDatabase(databasePath, replication) { database in
+            let names = Mutex<[String]>([])
+            try database.migrate(direction, files, choose) { [isJSON, console] migration in
+                names.withLock { $0.append(migration.name) }
+                if !isJSON { console.message("✓ \(migration.name) \(verb)") }
+            }
+            return names.withLock { $0 }
         }
+        let count = names.count
+        var table = Table(["name", "result"])
+        for name in names { table.add(.text(name), .text(verb)) }
         if isJSON { return try console.print(table, asJSON: true) }
         guard count == 0 else { return console.message("\(count) migration\(count == 1 ? "" : "s") \(verb).") }
         console.message(direction == .up ? "Nothing to apply: the schema is current." : "Nothing to undo.")

@@ -13,6 +13,8 @@ import SQLite
 enum Program {
     static func main() {
         keepStandardDescriptors()
+        // A reader that goes away is told from the write, and is no reason to die.
+        signal(SIGPIPE, SIG_IGN)
         // Nothing of the program may belong to the main actor: nobody runs its queue.
         exit(run(Array(OwnProcess.arguments.dropFirst())).rawValue)
     }

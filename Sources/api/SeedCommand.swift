@@ -3,6 +3,7 @@ import CLI
 import FoundationEssentials
 import SQLite
 import Schema
+import Synchronization
 
 /// `api seed …`: parsing is `init`, work is `run`.
 struct SeedCommand {
@@ -14,11 +15,13 @@ struct SeedCommand {
 
     private let action: Action
     private let databasePath: String
+    private let replication: ReplicationConfiguration
     private let folder: String
     private let isJSON: Bool
     private let console: Console
 
-    init(_ invocation: Invocation, _ console: Console) throws(UsageError) {
+    init(_ invocation: Invocation, _ console: Console) throws {
+        replication = try ServiceReplicas.configuration(invocation, console)
         databasePath = try invocation.string("db")
         folder = try invocation.string("seeds")
         isJSON = invocation.flag("json")
@@ -41,13 +44,17 @@ struct SeedCommand {
     private func run(only name: String?, isForced: Bool) throws {
         // Read first: in a wrong folder nothing must be made.
         let files = try SQLFile.all(in: folder)
-        let database = try DatabaseFile(databasePath)
-        let seeder = Seeder(try database.connect(), gate: LocalGate(), files: files)
-        var table = Table(["name", "result"])
-        let count = try seeder.run(only: name, isForced: isForced) { name in
-            table.add(.text(name), .text("applied"))
-            if !isJSON { console.message("✓ \(name) applied") }
+        let names = try DurableDatabase.withDatabase(databasePath, replication) { database in
+            let names = Mutex<[String]>([])
+            try database.seed(files, only: name, isForced: isForced) { [isJSON, console] name in
+                names.withLock { $0.append(name) }
+                if !isJSON { console.message("✓ \(name) applied") }
+            }
+            return names.withLock { $0 }
         }
+        let count = names.count
+        var table = Table(["name", "result"])
+        for name in names { table.add(.text(name), .text("applied")) }
         if isJSON { return try console.print(table, asJSON: true) }
         guard count == 0 else { return console.message("\(count) seed\(count == 1 ? "" : "s") applied.") }
         console.message("Nothing to do: \(name ?? "every seed") has run. (--force runs it again.)")

@@ -26,7 +26,7 @@ struct ServeCommand {
 
     private let configuration: ServiceConfiguration
 
-    init(_ invocation: Invocation, _ console: Console) throws(UsageError) {
+    init(_ invocation: Invocation, _ console: Console) throws {
         var configuration = ServiceConfiguration()
         configuration.databasePath = try invocation.string("db")
         configuration.migrationsPath = try invocation.string("migrations")
@@ -47,6 +47,7 @@ struct ServeCommand {
         configuration.adminPort = try invocation["admin-port"]?.integer(in: 0...65535)
         configuration.adminHost = try invocation.string("admin-host")
         configuration.maxStaleness = try invocation["max-staleness"]?.duration(in: .zero...timeouts.upperBound)
+        configuration.replication = try ServiceReplicas.configuration(invocation, console)
         configuration.server = try Self.server(invocation, timeouts)
         self.configuration = configuration
     }

@@ -13,6 +13,7 @@ enum ServiceReplicas {
         var configuration = ReplicationConfiguration()
         configuration.replicas = try replicas(invocation, console)
         configuration.durability = try durability(invocation, hasReplica: !configuration.replicas.isEmpty)
+        configuration.leavesLog = configuration.durability == .local && invocation["durability"] != nil
         configuration.requiresReplica = invocation.flag("require-replica")
         configuration.assumesSingleWriter = invocation["single-writer"] != nil
         configuration.syncInterval = try invocation.duration("sync-interval", in: .milliseconds(10)...(.seconds(3600)))

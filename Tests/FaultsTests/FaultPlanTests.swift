@@ -8,6 +8,7 @@ import Testing
         plan.latency = FaultPlan.Latency(0.25, .milliseconds(2) ... .milliseconds(60))
         for fault in Fault.allCases { plan.rates[fault] = FaultPlan.Rate(0.125) }
         plan.rates[.landsLate] = FaultPlan.Rate(0.5, delay: .milliseconds(300))
+        plan.truthfulCount = 8
         plan.window = FaultPlan.Window(on: .seconds(3), cycle: .seconds(5))
         for (index, point) in FaultPoint.allCases.enumerated() {
             plan.signals.append(FaultPlan.Signal(index.isMultiple(of: 2) ? .kill : .stop, point, at: index + 1))

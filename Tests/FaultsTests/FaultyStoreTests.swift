@@ -14,10 +14,13 @@ import Testing
         _ plan: String,
         signal: @escaping @Sendable (FaultPlan.Signal.Kind) -> Void = { _ in },
         clock: StoreClock = .system,
+        pauses: (@Sendable (Duration) async throws -> Void)? = nil,
         _ body: (_ faulty: FaultyStore, _ real: FileStore) async throws -> Void
     ) async throws {
         try await withTemporaryFolder { folder in
             let store = FileStore(root: folder)
+            var clock = clock
+            if let pauses { clock.sleep = pauses }
             try await body(FaultyStore(store, FaultPlan(plan), clock: clock, signal: signal), store)
         }
     }
@@ -49,7 +52,7 @@ import Testing
         failure: ObjectStoreError.Kind,
         isApplied: Bool
     ) async throws {
-        try await withStores(plan) { faulty, real in
+        try await withStores(plan, pauses: { _ in }) { faulty, real in
             #expect(await creationFailure(faulty, first) == failure)
             let keys = try await real.listAll("").map(\.key)
             #expect(keys == (isApplied ? [first] : []))
@@ -61,11 +64,21 @@ import Testing
         ("reset-before=1", .unreachable), ("truncated=1", .damaged),
     ])
     func `a question fails as it would in a real store`(plan: String, failure: ObjectStoreError.Kind) async throws {
-        try await withStores(plan) { faulty, real in
+        try await withStores(plan, pauses: { _ in }) { faulty, real in
             _ = try await real.createIfAbsent(first, [1])
             let key = first
             let seen = await self.failure { () throws(ObjectStoreError) in _ = try await faulty.get(key) }
             #expect(seen == failure)
+        }
+    }
+
+    @Test(arguments: ["throttled=0.5", "unavailable=0.5", "reset-before=0.4", "truncated=0.5"])
+    func `a failure that passes is not seen, because a store's own code asks again`(plan: String) async throws {
+        let pauses = Mutex(0)
+        try await withStores("seed=3,\(plan)", pauses: { _ in pauses.withLock { $0 += 1 } }) { faulty, real in
+            _ = try await real.createIfAbsent(first, [1])
+            for _ in 0..<20 { #expect(try await faulty.get(first).bytes == [1]) }
+            #expect(pauses.withLock { $0 } > 0)
         }
     }
 
@@ -169,7 +182,7 @@ import Testing
         let elapsed = Mutex(Duration.zero)
         var clock = StoreClock.system
         clock.elapsed = { elapsed.withLock { $0 } }
-        try await withStores("throttled=1,active=1s/10s", clock: clock) { faulty, _ in
+        try await withStores("throttled=1,active=1s/10s", clock: clock, pauses: { _ in }) { faulty, _ in
             #expect(await headFailure(faulty) == .throttled)
             elapsed.withLock { $0 = .seconds(2) }
             #expect(await headFailure(faulty) == .notFound)

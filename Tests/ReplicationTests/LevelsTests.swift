@@ -159,7 +159,7 @@ import Testing
                 let bytes = try await rig.requests.get(file.object.key).bytes
                 let header = try Header(bytes.span)
                 let last = rig.log.files[Int(file.maxTXID.rawValue) - 1]
-                #expect(header.namedChecksum == last.position.fileChecksum)
+                #expect(header.linkedChecksum == last.position.fileChecksum)
                 #expect(header.walOffset == 32 && header.walSize == 0 && header.nodeID == 0)
                 #expect(header.timestampMilliseconds == last.header.timestampMilliseconds)
                 seen.insert(file.level)
@@ -322,7 +322,7 @@ import Testing
             levels.note(try await rig.log.commit())
             var stray = try await rig.log.commit()
             var header = stray.header
-            header.name(Checksum(rawValue: 1 << 63 | 42))
+            header.linkedChecksum = Checksum(rawValue: 1 << 63 | 42)
             stray = TestLog.Written(
                 header: header,
                 position: stray.position,

@@ -41,7 +41,7 @@ final class TestLog {
             timestampMilliseconds: time.milliseconds,
             nodeID: 7
         )
-        header.name(files.last?.position.fileChecksum)
+        header.linkedChecksum = files.last?.position.fileChecksum
         var (bytes, page, whole): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
         var encoder = try Encoder(header, into: &bytes)
         while let number = try image.next(into: &page) {

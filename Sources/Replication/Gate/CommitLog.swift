@@ -8,7 +8,7 @@ package protocol CommitLog: Sendable {
     func nextHeader(pageSize: UInt32, commit: UInt32) -> Header
     func append(_ bytes: [UInt8], _ position: Position, within patience: Duration) async -> FencedLog.AppendOutcome
     func fetchNewer() async throws(LogError) -> FencedLog.Newer
-    func advance(to position: Position)
+    func advance(to position: Position) async
 }
 
 extension FencedLog: CommitLog {}

@@ -121,7 +121,7 @@ package final class ShippingGate: LogGate {
     package func didApplyChange() {
         switch state.withLock({ $0.given.take() }) {
         case .shipped: state.withLock { $0.shipped = nil }
-        case .files(let position): log.advance(to: position)
+        case .files(let position): waitFor { [log] in await log.advance(to: position) }
         case .restored(let done): waitFor { await done() }
         case nil: preconditionFailure("nothing was given")
         }

@@ -39,26 +39,3 @@ package struct LevelFile: Equatable, Sendable {
 
     func isSameFile(as other: Self) -> Bool { minTXID == other.minTXID && maxTXID == other.maxTXID }
 }
-
-/// How files name others: where Litestream keeps the salts of a WAL, ours have a checksum.
-///
-/// The place in the WAL is its very start, which is what a Litestream that takes over can live with.
-extension Header {
-    /// The checksum in the place of the salts, if it is one.
-    ///
-    /// In level 0 it is that of the file before; in other levels, that of the last level-0 file within.
-    var namedChecksum: Checksum? {
-        guard walOffset == UInt64(Self.walStart), walSize == 0 else { return nil }
-        return Checksum(rawValue: UInt64(walSalt1) << 32 | UInt64(walSalt2))
-    }
-
-    /// Names a checksum, or none.
-    mutating func name(_ checksum: Checksum?) {
-        let value = checksum?.rawValue ?? 0
-        walOffset = UInt64(Self.walStart)
-        walSize = 0
-        (walSalt1, walSalt2) = (UInt32(value >> 32), UInt32(truncatingIfNeeded: value))
-    }
-
-    private static let walStart = 32
-}

@@ -49,7 +49,7 @@ extension Levels {
             last = level == 0 ? try await store.get(key, range: end, ifMatch: start.info.etag) : nil
         } catch { throw LevelError(error) }
         let header = try Self.header(start.bytes, file, key)
-        let named = header.namedChecksum
+        let named = header.linkedChecksum
         guard let last else {
             return LevelFile.Facts(timestampMilliseconds: header.timestampMilliseconds, end: named)
         }
@@ -141,7 +141,7 @@ extension Levels {
             maxTXID: header.maxTXID,
             size: stored.size,
             uploadedMilliseconds: stored.timeMilliseconds,
-            facts: LevelFile.Facts(timestampMilliseconds: header.timestampMilliseconds, end: header.namedChecksum)
+            facts: LevelFile.Facts(timestampMilliseconds: header.timestampMilliseconds, end: header.linkedChecksum)
         )
         machine.withLock { machine in
             machine.state.add(file, level: ReplicaLayout.snapshotLevel)

@@ -92,7 +92,7 @@ package final class Levels: Sendable {
     package func note(_ header: Header, _ position: Position, _ bytes: [UInt8], storeTime: StoreTime?) -> Bool {
         let facts = LevelFile.Facts(
             timestampMilliseconds: header.timestampMilliseconds,
-            predecessor: header.namedChecksum,
+            predecessor: header.linkedChecksum,
             end: position.fileChecksum
         )
         let file = LevelFile(

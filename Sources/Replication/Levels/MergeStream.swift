@@ -55,7 +55,7 @@ actor MergeStream: ByteSource {
         switch try next() {
         case .input(let index): compactor.feed(try await bytes(of: index), file: index)
         case .header(var header):
-            header.name(end)
+            header.linkCompacted(to: end)
             self.header = header
             try encode { () throws(LTXError) in encoder = try Encoder(header, into: &output.bytes) }
         case .page(let page):

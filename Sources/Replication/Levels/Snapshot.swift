@@ -12,19 +12,32 @@ package struct Snapshot: Sendable {
     ///   - image: Let go when all of it was read, or the snapshot is.
     ///   - position: The newest level-0 file.
     ///   - timestampMilliseconds: The time of that file. So that snapshots of one place are the same, whoever takes them.
+    ///   - isUnwanted: Whether somebody waits for the image to be let go; then it fails, and is taken again later.
     /// - Throws: When the numbers contradict each other.
     package init(
         of image: consuming sending PageImage,
         at position: Position,
-        timestampMilliseconds: Int64
+        timestampMilliseconds: Int64,
+        isUnwanted: @escaping @Sendable () -> Bool = { false }
     ) throws(LTXError) {
         var header = image.header(
             minTXID: TXID(rawValue: 1),
             maxTXID: position.txid,
             timestampMilliseconds: timestampMilliseconds
         )
-        header.name(position.fileChecksum)
+        header.linkCompacted(to: position.fileChecksum)
         self.header = header
-        source = try PageImageStream(image, header)
+        source = YieldingSource(source: try PageImageStream(image, header), isUnwanted: isUnwanted)
+    }
+}
+
+/// A source that ends when somebody needs what it reads from for something more urgent.
+private struct YieldingSource: ByteSource {
+    let source: any ByteSource
+    let isUnwanted: @Sendable () -> Bool
+
+    func read(_ count: Int) async throws -> [UInt8] {
+        guard !isUnwanted() else { throw PageImageError.unwanted }
+        return try await source.read(count)
     }
 }

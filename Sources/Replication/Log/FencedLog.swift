@@ -73,6 +73,14 @@ package final class FencedLog: Sendable {
 
     package var tip: LogTip? { machine.withLock { $0.tip } }
 
+    /// Where a log could be taken up that knows what this one knows.
+    var start: LogStart {
+        machine.withLock { LogStart(tip: $0.tip, confirmation: $0.confirmation, base: $0.base) }
+    }
+
+    /// When, by the steady clock, the last question was asked whose answer said that nothing newer is there.
+    package var confirmedAt: Duration? { machine.withLock { $0.confirmation?.local.steady } }
+
     /// Why nothing is written any more, if so.
     package var halt: LogError? { machine.withLock { $0.halt } }
 
@@ -102,7 +110,9 @@ package final class FencedLog: Sendable {
     }
 
     /// The files that ``fetchNewer()`` gave, as far as this position, are in the database.
-    package func advance(to position: Position) {
+    ///
+    /// Waits for a question that is under way: others may ask while the one who writes applies what he fetched.
+    package func advance(to position: Position) async {
         let tips = fetched.withLock { tips in
             defer { tips = [] }
             return tips
@@ -110,7 +120,7 @@ package final class FencedLog: Sendable {
         guard let tip = tips.first(where: { $0.position == position }) else {
             preconditionFailure("\(position.txid) was not fetched")
         }
-        machine.withLock { $0.advance(to: tip) }
+        await turn.run { [self] in machine.withLock { $0.advance(to: tip) } }
     }
 
     // MARK: Operations

@@ -30,6 +30,17 @@ package struct LogEntry: Sendable, Hashable {
 }
 
 extension Header {
+    /// The writer of files that any instance makes of the log in the same way.
+    private static let compactedNodeID: UInt64 = 1
+
+    /// Makes it the header of a file above level 0 whose last transaction is in the level-0 file with this checksum.
+    ///
+    /// Nothing is named where that is not known.
+    mutating func linkCompacted(to last: Checksum?) {
+        nodeID = last == nil ? 0 : Self.compactedNodeID
+        linkedChecksum = last
+    }
+
     /// Where a WAL's frames begin, and what Litestream demands at least.
     private static let linkOffset: UInt64 = 32
 

@@ -8,6 +8,8 @@ package enum PageImageError: Error, Sendable, CustomStringConvertible {
     case empty
     /// The log is not what the wal-index says it is.
     case log(String)
+    /// Somebody waited for it to be let go.
+    case unwanted
 
     package var description: String {
         switch self {
@@ -15,6 +17,7 @@ package enum PageImageError: Error, Sendable, CustomStringConvertible {
         case .notWAL: "the database is not in WAL mode"
         case .empty: "the database has no pages yet"
         case .log(let reason): "the write-ahead log is damaged: \(reason)"
+        case .unwanted: "a catch-up was more urgent"
         }
     }
 }

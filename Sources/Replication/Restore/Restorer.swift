@@ -126,6 +126,27 @@ package struct Restorer: Sendable {
         isForced: Bool = false,
         progress: RestoreProgress = RestoreProgress()
     ) async throws(RestoreError) -> RestorePlan {
+        try await make(path, target, generation, check, isForced, progress).plan
+    }
+
+    /// Restores the newest state to `path`, in place of what is there, and says which file it ends with.
+    ///
+    /// That is nil for a replica of Litestream 0.3.
+    func restoreLatest(
+        to path: String,
+        progress: RestoreProgress
+    ) async throws(RestoreError) -> (plan: RestorePlan, last: RestoredFile?) {
+        try await make(path, .latest, nil, .quick, true, progress)
+    }
+
+    private func make(
+        _ path: String,
+        _ target: RestorePlan.Target,
+        _ generation: GenerationID?,
+        _ check: IntegrityCheck,
+        _ isForced: Bool,
+        _ progress: RestoreProgress
+    ) async throws(RestoreError) -> (plan: RestorePlan, last: RestoredFile?) {
         let place = RestorePlace(path)
         if !isForced { try await onQueue { () throws(RestoreError) in try place.checkIsFree() } }
         var lastFailure: ObjectStoreError?
@@ -134,8 +155,7 @@ package struct Restorer: Sendable {
                 // Before anything is made on the disk: most failures are those of planning.
                 let plan = try await plan(target, generation: generation)
                 progress.begin(bytesPlanned: plan.byteCount)
-                try await restore(plan, to: place, check, isForced, progress)
-                return plan
+                return (plan, try await restore(plan, to: place, check, isForced, progress))
             } catch {
                 guard case .vanished(let failure) = error else { throw error }
                 lastFailure = failure
@@ -151,11 +171,11 @@ package struct Restorer: Sendable {
         _ check: IntegrityCheck,
         _ isForced: Bool,
         _ progress: RestoreProgress
-    ) async throws(RestoreError) {
+    ) async throws(RestoreError) -> RestoredFile? {
         let file = try await onQueue { () throws(RestoreError) in try place.take() }
         do throws(RestoreError) {
             var database = DatabaseFile(file, queue)
-            try await write(plan, to: &database, place, progress)
+            let last = try await write(plan, to: &database, place, progress)
             try await database.finish()
             progress.check()
             // The disk works while SQLite reads from memory what was just written.
@@ -165,6 +185,7 @@ package struct Restorer: Sendable {
             guard problems.isEmpty else { throw .integrity(problems) }
             guard !Task.isCancelled else { throw .cancelled }
             try await onQueue { () throws(RestoreError) in try place.put(isForced: isForced) }
+            return last
         } catch {
             // What went wrong first is the news, and nothing can be done about this.
             await queue.run { try? Files.removeIfPresent(file.path) }
@@ -177,11 +198,11 @@ package struct Restorer: Sendable {
         to database: inout DatabaseFile,
         _ place: RestorePlace,
         _ progress: RestoreProgress
-    ) async throws(RestoreError) {
+    ) async throws(RestoreError) -> RestoredFile? {
         switch plan.steps {
         case .ltx(let files):
             let restore = LTXRestore(store: store, files: files, parallelism: parallelism, progress: progress)
-            try await restore.write(to: &database)
+            return try await restore.write(to: &database)
         case .generation(let snapshot, let segments):
             let spool = try await onQueue { () throws(RestoreError) in try place.takeSpool() }
             let restore = GenerationRestore(
@@ -194,6 +215,7 @@ package struct Restorer: Sendable {
                 queue: queue
             )
             try await restore.write(to: &database)
+            return nil
         }
     }
 

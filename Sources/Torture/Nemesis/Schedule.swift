@@ -55,6 +55,13 @@ package struct Schedule: Sendable {
             plan.lasts = freezeLength + .seconds(4)
         }
         plan.faults = faultPlan(&random)
+        guard lie == .forgets else { return plan }
+        // A name that came free harms only who stood still meanwhile, with his PUT in hand, while others went on.
+        plan.lasts = freezeLength + .seconds(20)
+        if slot == 0 {
+            let count = Int.random(in: 5...60, using: &random)
+            plan.faults.signals.append(FaultPlan.Signal(.stop, .beforeCreate, at: count))
+        }
         return plan
     }
 
@@ -64,10 +71,7 @@ package struct Schedule: Sendable {
         guard isReplicated else { return plan }
         if let lie {
             plan.rates[lie] = FaultPlan.Rate(lie == .forgets ? 1 : 0.2, delay: .milliseconds(400))
-            // A name that came free harms only who stood still meanwhile, with his PUT in hand.
-            if lie == .forgets {
-                plan.signals.append(FaultPlan.Signal(.stop, .beforeCreate, at: Int.random(in: 5...60, using: &random)))
-            }
+            plan.truthfulCount = 8
         }
         guard faults != .none, lie == nil else { return plan }
         plan.latency = FaultPlan.Latency(0.3, .milliseconds(1) ... .milliseconds(faults == .all ? 120 : 30))

@@ -11,12 +11,13 @@ final class LogBench: Sendable {
     let root: String
     let faults: FaultPlan
     let store: PlannedStore
-    private let storeOffset: StoreOffset
+    private let storeOffset: ClockOffset
+    private let localOffset = ClockOffset()
 
     static let pageSize: UInt32 = 512
 
     init(_ root: String) {
-        let offset = StoreOffset()
+        let offset = ClockOffset()
         let system = StoreClock.system
         let clock = StoreClock(
             now: { system.now() + offset.value },
@@ -31,13 +32,23 @@ final class LogBench: Sendable {
     /// Lets time pass for the store, and for no clock of this machine.
     func advanceStore(by duration: Duration) { storeOffset.add(duration) }
 
+    /// Lets time pass for this machine alone.
+    func advanceLocal(by duration: Duration) { localOffset.add(duration) }
+
     func log(
         from start: LogStart = LogStart(),
         writer: UInt64 = .random(in: 1 ... .max),
         checkInterval: Duration = .seconds(60)
     ) -> FencedLog {
         let timing = LogTiming(checkInterval: checkInterval, pauseBase: .milliseconds(1), catchUpCountMax: 3)
-        return FencedLog(store, layout: .folder, from: start, writerID: writer, timing: timing)
+        let (system, offset) = (StoreClock.system, localOffset)
+        let clock = StoreClock(
+            now: system.now,
+            elapsed: { system.elapsed() + offset.value },
+            sleep: system.sleep,
+            random: system.random
+        )
+        return FencedLog(store, layout: .folder, from: start, writerID: writer, timing: timing, clock: clock)
     }
 
     static func key(_ number: UInt64, level: Int = 0, from first: UInt64? = nil) -> String {
@@ -70,13 +81,13 @@ extension FencedLog {
         var all: [LogFile] = []
         while case .files(let files) = try await fetchNewer() {
             all += files
-            advance(to: try #require(files.last).position)
+            await advance(to: try #require(files.last).position)
         }
         return all
     }
 }
 
-final class StoreOffset: Sendable {
+final class ClockOffset: Sendable {
     private let duration = Mutex(Duration.zero)
     var value: Duration { duration.withLock { $0 } }
     func add(_ more: Duration) { duration.withLock { $0 += more } }

@@ -1,0 +1,54 @@
+import Logging
+import SQLite
+package import Schema
+
+extension DurableDatabase {
+    /// Applies what is pending and puts in seeds, through the gate; another instance may do the same at the same time.
+    ///
+    /// - Returns: The newest migration there is a file for.
+    func bringUp(_ migrates: Bool, _ migrations: [SQLFile], _ seeds: [SQLFile]?, _ logger: Logger) throws -> String {
+        if migrates {
+            try migrate(.up, migrations) {
+                $0.pending
+            } didRun: { migration in
+                logger.log(.info, "migrated") { $0.add("migration", migration.name) }
+            }
+        }
+        if let seeds {
+            try seed(seeds) { name in
+                logger.log(.info, "seeded") { $0.add("seed", name) }
+            }
+        }
+        let plan = try database.read { try Migrator($0, gate: LocalGate(), files: migrations).plan() }
+        if !plan.pending.isEmpty {
+            logger.log(.warning, "migrations are pending") { $0.add("count", Int64(plan.pending.count)) }
+        }
+        return plan.pending.last?.name ?? plan.applied.last?.name ?? ""
+    }
+
+    /// Migrates, as ``Migrator/run(_:_:didRun:)`` does; `didRun` hears of what is durable.
+    @discardableResult
+    package func migrate(
+        _ direction: Migrator.Direction,
+        _ files: [SQLFile],
+        _ choose: @escaping @Sendable (MigrationPlan) throws(SchemaError) -> [Migration],
+        didRun: @escaping @Sendable (Migration) -> Void = { _ in }
+    ) throws -> Int {
+        try database.exclusively { connection, gate in
+            try Migrator(connection, gate: gate, files: files).run(direction, choose, didRun: didRun)
+        }
+    }
+
+    /// Puts in the seeds that have not run, as ``Seeder`` does.
+    @discardableResult
+    package func seed(
+        _ files: [SQLFile],
+        only name: String? = nil,
+        isForced: Bool = false,
+        didRun: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> Int {
+        try database.exclusively { connection, gate in
+            try Seeder(connection, gate: gate, files: files).run(only: name, isForced: isForced, didRun: didRun)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package import LTX
+
+/// What is known before a service with a replica opens its database.
+package struct BootFacts: Equatable, Sendable {
+    package enum Replica: Equatable, Sendable {
+        case empty
+        /// Its newest transaction; the tip is nil when that has no file of its own.
+        case log(newest: TXID, tip: LogTip?)
+        /// Only what Litestream 0.3 wrote.
+        case generations
+        /// Both, and the older format has the newer data.
+        case newerGenerations
+    }
+
+    package var replica: Replica
+    package var replicaName: String
+    /// The local database; nil if there is none.
+    package var stamp: DatabaseStamp?
+    /// There is something beside it that SQLite would apply to it.
+    package var hasLog: Bool
+    package var record: PositionRecord?
+    /// The replica that the local database was made from.
+    package var origin: String?
+    /// A new log may not begin: a mistyped prefix looks just like an empty one.
+    package var requiresReplica: Bool
+
+    package init(
+        replica: Replica,
+        replicaName: String,
+        stamp: DatabaseStamp? = nil,
+        hasLog: Bool = false,
+        record: PositionRecord? = nil,
+        origin: String? = nil,
+        requiresReplica: Bool = false
+    ) {
+        (self.replica, self.replicaName, self.stamp, self.hasLog) = (replica, replicaName, stamp, hasLog)
+        (self.record, self.origin, self.requiresReplica) = (record, origin, requiresReplica)
+    }
+}
+
+/// How a service gets its database.
+package enum BootPlan: Equatable, Sendable {
+    /// The local file is what the log ends with.
+    case useLocal(LogTip)
+    /// From the log. A local database that is not of this log is kept under another name.
+    case restore(movesAside: Bool)
+    /// From what Litestream 0.3 wrote; then a new log begins.
+    case restoreGenerations(movesAside: Bool)
+    /// The local database is the first transaction of a new log.
+    case adopt
+    /// A new database is.
+    case fresh
+    case refuse(Refusal)
+
+    package enum Refusal: Equatable, Sendable {
+        case replicaRequired
+        case newerGenerations
+    }
+
+    package init(_ facts: BootFacts) {
+        // A lost database may have left its log.
+        let movesAside = (facts.stamp != nil || facts.hasLog) && facts.origin != facts.replicaName
+        switch facts.replica {
+        case .empty:
+            self =
+                facts.requiresReplica ? .refuse(.replicaRequired) : facts.stamp == nil ? .fresh : .adopt
+        case .generations: self = .restoreGenerations(movesAside: movesAside)
+        case .newerGenerations: self = .refuse(.newerGenerations)
+        case .log(_, let tip):
+            if let record = facts.record, record.tip == tip, record.replica == facts.replicaName,
+                record.stamp == facts.stamp, !facts.hasLog
+            {
+                self = .useLocal(record.tip)
+            } else {
+                self = .restore(movesAside: movesAside)
+            }
+        }
+    }
+}
+
+extension BootPlan.Refusal: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .replicaRequired:
+            "there is nothing at the replica, and a new log may not begin here: check the URL and its prefix, "
+                + "or allow a new one for the first start"
+        case .newerGenerations:
+            "there are two replicas in one place, and that of Litestream 0.3 is newer than the other: "
+                + "move away the one that is not to be continued"
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package import Files
+internal import LTX
+package import ObjectStore
+
+/// Brings a database file to the end of the log.
+package struct LogRestore: Sendable {
+    private let store: any ObjectStore
+    private let layout: ReplicaLayout
+    private let parallelism: Int
+    private let timing: LogTiming
+    private let clock: StoreClock
+    private let queue = BlockingQueue(label: "boot")
+
+    /// How often it begins again because the log went on faster than it could be followed.
+    private static let attemptsMax = 3
+
+    package init(
+        _ store: any ObjectStore,
+        layout: ReplicaLayout,
+        parallelism: Int = 8,
+        timing: LogTiming = LogTiming(),
+        clock: StoreClock = .system
+    ) {
+        (self.store, self.layout, self.parallelism) = (store, layout, parallelism)
+        (self.timing, self.clock) = (timing, clock)
+    }
+
+    /// Makes the database at `path` of the newest state, in place of what is there, and says where that is in the log.
+    ///
+    /// No process may have that file open. What fails leaves the old file, or one that no log knows.
+    package func run(
+        to path: String,
+        progress: RestoreProgress = RestoreProgress()
+    ) async throws(LogRestoreError) -> LogStart {
+        for _ in 0..<Self.attemptsMax {
+            let confirmation = try await confirmation()
+            let (plan, last): (RestorePlan, RestoredFile?)
+            do throws(RestoreError) {
+                (plan, last) = try await Restorer(store, parallelism: parallelism)
+                    .restoreLatest(to: path, progress: progress)
+            } catch { throw .restore(error) }
+            // A database of Litestream 0.3 is the beginning of a log that has no file yet.
+            guard let last else { return LogStart() }
+            let tip = try await tip(of: last)
+            let start = LogStart(tip: tip, confirmation: confirmation, base: plan.objects.first?.key)
+            if let end = try await follow(path, from: start) { return end }
+        }
+        throw .tooSlow
+    }
+
+    /// Applies what is newer than the database at `path`; nil if that must be restored.
+    ///
+    /// A listing may be old: only the absence of the next transaction says that this is the end.
+    package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
+        let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
+        while true {
+            let newer: FencedLog.Newer
+            do throws(LogError) { newer = try await log.fetchNewer() } catch { throw .log(error) }
+            switch newer {
+            case .none: return log.start
+            case .restore: return nil
+            case .files(let files):
+                do throws(FileError) {
+                    try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
+                } catch { throw .file(error) }
+                if let last = files.last { await log.advance(to: last.position) }
+            }
+        }
+    }
+
+    /// A moment before anything was listed: nothing that comes behind what the listing has had come free by then.
+    package func confirmation() async throws(LogRestoreError) -> LogMachine.Confirmation {
+        let local = LocalTime(clock)
+        do throws(ObjectStoreError) {
+            let page = try await store.list(ListRequest(prefix: layout.prefix, limit: 1))
+            return LogMachine.Confirmation(storeTime: page.storeTime, local: local)
+        } catch { throw .restore(RestoreError(error)) }
+    }
+
+    /// Where the database stands that ends with this file.
+    private func tip(of last: RestoredFile) async throws(LogRestoreError) -> LogTip {
+        guard last.file.level > 0 else {
+            return LogTip(position: last.end, timestampMilliseconds: last.header.timestampMilliseconds)
+        }
+        if let tip = try await tip(at: last.end.txid) { return tip }
+        // Nobody removes the newest file of level 0; but if somebody did, its checksum may be here.
+        let checksum = last.lastChecksum ?? last.end.fileChecksum
+        return LogTip(
+            position: Position(txid: last.end.txid, fileChecksum: checksum),
+            // Of a snapshot that Litestream made, this is when it was made.
+            timestampMilliseconds: last.header.nodeID == 0 ? .min : last.header.timestampMilliseconds
+        )
+    }
+
+    /// What the first and the last bytes of a transaction's own file say; nil if there is none.
+    func tip(at txid: TXID) async throws(LogRestoreError) -> LogTip? {
+        let key = layout.key(level: 0, min: txid, max: txid)
+        let (start, end): (StoredObject, StoredObject)
+        do throws(ObjectStoreError) {
+            start = try await store.get(key, range: ObjectRange(offset: 0, count: Header.size), ifMatch: nil)
+            let range = ObjectRange(offset: max(0, start.info.size - 8), count: 8)
+            end = try await store.get(key, range: range, ifMatch: start.info.etag)
+        } catch {
+            guard error.kind == .notFound else { throw .restore(RestoreError(error)) }
+            return nil
+        }
+        let header: Header
+        do throws(LTXError) { header = try Header(start.bytes.span) } catch {
+            throw .log(.damaged(key: key, reason: "\(error)"))
+        }
+        let stored = end.bytes.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        guard header.maxTXID == txid, let checksum = Checksum(rawValue: stored) else {
+            throw .log(.damaged(key: key, reason: "it does not begin or end as its name says"))
+        }
+        return LogTip(
+            position: Position(txid: txid, fileChecksum: checksum),
+            timestampMilliseconds: header.timestampMilliseconds
+        )
+    }
+}
+
+/// Why a database could not be brought to the end of the log.
+package enum LogRestoreError: Error, CustomStringConvertible {
+    case restore(RestoreError)
+    case log(LogError)
+    case file(FileError)
+    /// The log went on faster than it could be restored.
+    case tooSlow
+
+    package var description: String {
+        switch self {
+        case .restore(let error): "\(error)"
+        case .log(let error): "\(error)"
+        case .file(let error): "\(error)"
+        case .tooSlow: "others write faster than this machine can restore; give it more disk or network"
+        }
+    }
+}
+
+extension LogFile {
+    /// Writes the pages of files that follow on each other into the database at `path`, which nobody has open.
+    ///
+    /// A failure leaves half a database, which must be restored.
+    static func apply(_ files: [LogFile], to path: String) throws(FileError) {
+        let database = try File(updating: path)
+        for file in files {
+            try file.apply(to: database)
+        }
+        try database.sync()
+    }
+
+    private func apply(to database: borrowing File) throws(FileError) {
+        let pageSize = Int(header.pageSize)
+        var decoder = Decoder()
+        decoder.feed(bytes)
+        // The bytes were read to their end when this file was made.
+        while case .some(let step) = try? decoder.next() {
+            switch step {
+            case .page(let page): try database.write(page.data.span, at: (Int(page.number) - 1) * pageSize)
+            case .header, .end: continue
+            case .input: return try database.truncate(to: Int(header.commit) * pageSize)
+            }
+        }
+        preconditionFailure("a file that was right is wrong")
+    }
+}
