@@ -106,6 +106,7 @@ struct WriteQueue<Write: QueuedWrite> {
     /// The writes that go into the next transaction; at least one if any waits, and is not to wait for others.
     mutating func takeBatch(at now: Write.Instant) -> [Write] {
         precondition(!isWriting, "a batch is taken while another is written")
+        let waitingCount = waitingCount
         if !isGathered, gathering?.goesOn(at: now, waitingCount: waitingCount) ?? false { return [] }
         gathering = nil
         var bytes = 0
