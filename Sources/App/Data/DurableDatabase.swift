@@ -69,21 +69,13 @@ package final class DurableDatabase: Sendable {
             Follower(follower, of: replicas[0], booted.layout, image, registry, logger)
         }
         for follower in followers { log.addListener(follower.offer) }
-        let proofPath = "\(file.path).proof"
-        do throws(FileError) { try RestoreProof.removeLeftovers(at: proofPath) } catch {
-            throw ServiceError("cannot write beside the database: \(error)")
-        }
-        let proofs = configuration.proofInterval.map { interval in
-            let proof = RestoreProof(replicas[0].store, at: proofPath)
-            return ProofSchedule(proof, every: interval, against: image, ProofMetrics(registry), logger)
-        }
         backing = Backing(
             replica: replicas[0],
             log: log,
             asyncGate: gates.asyncGate,
             upkeep: upkeep,
             followers: followers,
-            proofs: proofs,
+            proofs: try Self.proofs(of: replicas[0], image, every: configuration.proofInterval, registry, logger),
             logger: logger
         )
     }
@@ -221,6 +213,23 @@ package final class DurableDatabase: Sendable {
             try PositionRecord.remove(beside: path)
             try DatabaseOrigin.remove(beside: path)
         } catch { throw unwritable(error) }
+    }
+
+    private static func proofs(
+        of replica: ReplicaStore,
+        _ image: LogImage,
+        every interval: Duration?,
+        _ registry: Registry,
+        _ logger: Logger
+    ) throws -> ProofSchedule? {
+        let path = "\(image.path).proof"
+        do throws(FileError) { try RestoreProof.removeLeftovers(at: path) } catch {
+            throw ServiceError("cannot write beside the database: \(error)")
+        }
+        // Also where nothing is proven: what is asked for it can always be read.
+        let metrics = ProofMetrics(registry)
+        guard let interval else { return nil }
+        return ProofSchedule(RestoreProof(replica.store, at: path), every: interval, against: image, metrics, logger)
     }
 
     /// For reads that must not miss what other instances have written.
