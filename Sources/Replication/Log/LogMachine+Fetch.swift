@@ -34,6 +34,7 @@ extension LogMachine {
 
     private mutating func accept(_ entry: LogEntry, _ byteCount: Int, _ fetch: Fetch, at now: LocalTime) -> Effect {
         if let error = problem(of: entry, after: fetch.cursor) { return finish(.failed(stop(error))) }
+        guard byteCount <= timing.catchUpBytesMax else { return restore() }
         var fetch = fetch
         fetch.cursor = entry.tip
         fetch.count += 1
