@@ -12,6 +12,12 @@ struct Backing: Sendable {
     let proofs: ProofSchedule?
     let logger: Logger
 
+    func cancelUpkeep() {
+        upkeep.cancel()
+        proofs?.cancel()
+        for follower in followers { follower.cancelUpkeep() }
+    }
+
     func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
         let isShipped = asyncGate?.close() ?? true
         try blocking {

@@ -62,11 +62,14 @@ extension DurableDatabase {
 }
 
 extension Backing {
+    /// How long the log may take to get what only the disk has.
+    private var restorePointPatience: Duration { .seconds(30) }
+
     /// Records where in the log the database is; for the writer's thread, while nobody else can write.
     ///
     /// A log that has nothing yet has no state to go back to.
     fileprivate func recordRestorePoint(before migration: String) throws {
-        guard asyncGate?.flush() ?? true else {
+        guard asyncGate?.settle(within: restorePointPatience) ?? true else {
             throw ServiceError("no restore point before \(migration): the replica does not keep up")
         }
         guard let txid = log.position?.txid else { return }

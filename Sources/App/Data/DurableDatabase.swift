@@ -61,12 +61,14 @@ package final class DurableDatabase: Sendable {
         let (file, database) = (file, try Self.open(file.path, gates.gate, databaseConfiguration))
         self.database = database
         if booted.mustAdopt { try database.adopt() }
-        let image = LogImage(database: database, path: file.path, log: log.log, asyncGate: gates.asyncGate)
-        let upkeep = Upkeep(replicas[0], booted.layout, of: image, metrics, logger)
+        let source = SnapshotSource(database, at: file.path, log.log, gates.asyncGate)
+        let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
+            log.log.noteBase(key)
+        }
         upkeep.learn(booted.listing)
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
-            Follower(follower, of: replicas[0], booted.layout, image, registry, logger)
+            Follower(follower, of: replicas[0], booted.layout, source, registry, logger)
         }
         for follower in followers { log.addListener(follower.offer) }
         backing = Backing(
@@ -75,7 +77,7 @@ package final class DurableDatabase: Sendable {
             asyncGate: gates.asyncGate,
             upkeep: upkeep,
             followers: followers,
-            proofs: try Self.proofs(of: replicas[0], image, every: configuration.proofInterval, registry, logger),
+            proofs: try Self.proofs(file.path, replicas[0], source, configuration.proofInterval, registry, logger),
             logger: logger
         )
     }
@@ -216,20 +218,21 @@ package final class DurableDatabase: Sendable {
     }
 
     private static func proofs(
-        of replica: ReplicaStore,
-        _ image: LogImage,
-        every interval: Duration?,
+        _ path: String,
+        _ replica: ReplicaStore,
+        _ source: SnapshotSource,
+        _ interval: Duration?,
         _ registry: Registry,
         _ logger: Logger
     ) throws -> ProofSchedule? {
-        let path = "\(image.path).proof"
+        let path = "\(path).proof"
         do throws(FileError) { try RestoreProof.removeLeftovers(at: path) } catch {
             throw ServiceError("cannot write beside the database: \(error)")
         }
         // Also where nothing is proven: what is asked for it can always be read.
         let metrics = ProofMetrics(registry)
         guard let interval else { return nil }
-        return ProofSchedule(RestoreProof(replica.store, at: path), every: interval, against: image, metrics, logger)
+        return ProofSchedule(RestoreProof(replica.store, at: path), every: interval, against: source, metrics, logger)
     }
 
     /// For reads that must not miss what other instances have written.
@@ -245,6 +248,8 @@ package final class DurableDatabase: Sendable {
     ///
     /// Replicas that follow get what they lack, as far as the limit allows.
     package func close(within limit: Duration) throws {
+        // A snapshot or a proof under way would keep the database open.
+        backing?.cancelUpkeep()
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
     }

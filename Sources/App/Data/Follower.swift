@@ -14,12 +14,12 @@ struct Follower: Sendable {
         _ own: ReplicaStore,
         of source: ReplicaStore,
         _ sourceLayout: ReplicaLayout,
-        _ image: LogImage,
+        _ snapshots: SnapshotSource,
         _ registry: Registry,
         _ logger: Logger
     ) {
         let metrics = ReplicationMetrics(registry, replica: own.name)
-        let upkeep = Upkeep(own, own.layout, of: image, metrics, logger)
+        let upkeep = Upkeep(own, own.layout, of: snapshots, metrics, logger)
         let replica = FollowingReplica(own.name, own.store, own.layout, following: source.store, sourceLayout) {
             position,
             bytes in
@@ -46,6 +46,9 @@ struct Follower: Sendable {
     var status: FollowingReplica.Status { replica.status }
     /// For how long something has been missing.
     var lag: Duration { replica.lag }
+
+    /// Has its compactions and snapshots end soon.
+    func cancelUpkeep() { upkeep.cancel() }
 
     /// Lets it get what it lacks, though not for longer than `limit`.
     func stop(within limit: Duration) async {

@@ -19,26 +19,26 @@ final class ProofSchedule: Sendable {
     }
 
     private let proof: RestoreProof
-    private let image: LogImage
+    private let source: SnapshotSource
     private let metrics: ProofMetrics
     private let logger: Logger
     private let state = Mutex(State())
     private let queue = BlockingQueue(label: "proof")
     private let task = Mutex<Task<Void, Never>?>(nil)
 
-    /// Begins; the first proof is an interval from now, and compares with `image`.
+    /// Begins; the first proof is an interval from now, and compares with the database of `source`.
     init(
         _ proof: RestoreProof,
         every interval: Duration,
-        against image: LogImage,
+        against source: SnapshotSource,
         _ metrics: ProofMetrics,
         _ logger: Logger
     ) {
-        (self.proof, self.image, self.metrics, self.logger) = (proof, image, metrics, logger)
+        (self.proof, self.source, self.metrics, self.logger) = (proof, source, metrics, logger)
         task.withLock { task in
             task = Task.detached(priority: .low) { [self] in
                 while (try? await Task.sleep(for: interval)) != nil {
-                    let txid = image.log.position?.txid
+                    let txid = source.log.position?.txid
                     guard let txid, txid != state.withLock({ $0.provenTXID }) else { continue }
                     await prove()
                 }
@@ -48,6 +48,9 @@ final class ProofSchedule: Sendable {
 
     /// How the last proof went; nil before the first.
     var last: ServiceStatus.Proof? { state.withLock { $0.last } }
+
+    /// Has what is under way end soon.
+    func cancel() { task.withLock { $0?.cancel() } }
 
     func stop() async {
         let task = task.withLock { $0.take() }
@@ -59,10 +62,10 @@ final class ProofSchedule: Sendable {
         let (start, time) = (ContinuousClock.now, Date().timeIntervalSince1970)
         do throws(RestoreProofError) {
             let result = try await proof.run(
-                against: .live { [image, queue] in
+                against: .live { [source, queue] in
                     // The log may have what others wrote; the database is to have it too.
-                    try await image.database.catchUp()
-                    return try await queue.run { () throws(any Error) in try image.snapshot() }
+                    try await source.database.catchUp()
+                    return try await queue.run { () throws(any Error) in try source.take() }
                 }
             )
             metrics.time.set(time)

@@ -14,21 +14,22 @@ struct Upkeep: Sendable {
     private let news: AsyncStream<Void>.Continuation
     private let task: Task<Void, Never>
 
-    /// The upkeep of one replica of a database, of which `image` makes the snapshots.
+    /// The upkeep of one replica; `didTakeSnapshot` hears the key of each snapshot that is there.
     init(
         _ replica: ReplicaStore,
         _ layout: ReplicaLayout,
-        of image: LogImage,
+        of source: SnapshotSource,
         _ metrics: ReplicationMetrics,
-        _ logger: Logger
+        _ logger: Logger,
+        didTakeSnapshot: @escaping @Sendable (_ key: String) -> Void = { _ in }
     ) {
         let queue = BlockingQueue(label: "snapshot")
         let levels = Levels(replica.store, layout, .service) {
-            try await queue.run { () throws(any Error) in try image.snapshot() }
+            try await queue.run { () throws(any Error) in try source.take() }
         } report: { event in
             if case .snapshotTaken(let txid, _) = event {
                 metrics.snapshotTime.set(Date().timeIntervalSince1970)
-                image.log.noteBase(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
+                didTakeSnapshot(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
             }
             logger.log(event, replica: replica.name)
         }
@@ -58,10 +59,15 @@ struct Upkeep: Sendable {
     /// What the replica holds; nil before anybody looked.
     var summary: ReplicaSummary? { levels.isListed ? levels.summary : nil }
 
-    /// Ends what is under way.
-    func stop() async {
+    /// Has what is under way end soon.
+    func cancel() {
         task.cancel()
         news.finish()
+    }
+
+    /// Ends what is under way.
+    func stop() async {
+        cancel()
         await task.value
     }
 }
