@@ -203,7 +203,14 @@ readingBack:
 #endif
          commit(me); attempts = 0; goto idle
      }
-  :: atomic { level0[next] != 0 && level0[next] != batch -> attempts = 0; goto fetching }  /* lost */
+  :: atomic {                                           /* lost, if that is the first of its name */
+       level0[next] != 0 && level0[next] != batch ->
+         attempts = 0;
+#if !defined(NOWINDOW) && !defined(NOJUDGELOSS)
+         if :: !IS_FRESH(now) -> goto judgingLoss :: else fi;
+#endif
+         goto fetching
+     }
   :: atomic { level0[next] == 0 && attempts == 0 -> goto again }
   :: atomic { level0[next] == 0 -> batch = 0; next = 0; attempts = 0; goto idle }  /* too late: unknown */
   fi;
@@ -214,6 +221,8 @@ judging:
     :: else -> confirmed = now; commit(me); attempts = 0; goto idle
     fi
   };
+judgingLoss:
+  atomic { if :: covered >= next -> goto boot :: else -> goto fetching fi };
 
 fetching:
   atomic {
