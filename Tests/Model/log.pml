@@ -8,7 +8,8 @@
  * and within them every interleaving is tried.
  *
  * Each of -DEARLYACK, -DUNCOND, -DNOWINDOW, -DNOJUDGE, -DGETONLY, -DBLIND412, -DTIMEOUTFAIL and -DTRUSTLOCAL breaks one
- * rule, and must be noticed.
+ * rule, and must be noticed. That a file of others under the own name is judged too takes three transactions to matter:
+ * the simulator in Tests/ReplicationTests/Log is what notices the lack of that.
  */
 #ifndef WRITERS
 #define WRITERS 2
@@ -206,7 +207,7 @@ readingBack:
   :: atomic {                                           /* lost, if that is the first of its name */
        level0[next] != 0 && level0[next] != batch ->
          attempts = 0;
-#if !defined(NOWINDOW) && !defined(NOJUDGELOSS)
+#ifndef NOWINDOW
          if :: !IS_FRESH(now) -> goto judgingLoss :: else fi;
 #endif
          goto fetching
