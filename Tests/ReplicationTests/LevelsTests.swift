@@ -160,7 +160,7 @@ import Testing
                 let header = try Header(bytes.span)
                 let last = rig.log.files[Int(file.maxTXID.rawValue) - 1]
                 #expect(header.linkedChecksum == last.position.fileChecksum)
-                #expect(header.walOffset == 32 && header.walSize == 0 && header.nodeID == 0)
+                #expect(header.walOffset == 32 && header.walSize == 0 && header.nodeID != 0)
                 #expect(header.timestampMilliseconds == last.header.timestampMilliseconds)
                 seen.insert(file.level)
             }

@@ -98,6 +98,7 @@ extension LogMachine {
             return ask(.judging(append, createdAt: time), .list(after: txid), at: now)
         }
         believe(time)
+        noteEnd(append.txid)
         return commit(append)
     }
 

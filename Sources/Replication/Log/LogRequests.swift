@@ -111,7 +111,7 @@ struct LogRequests: Sendable {
         do throws(LogError) {
             let file = try LogFile(object.bytes, of: txid, key: key(txid))
             files.append(file)
-            return .fetched(file.entry, byteCount: object.bytes.count, at: object.info.storeTime)
+            return .fetched(file.entry, byteCount: file.byteCount, at: object.info.storeTime)
         } catch { return .unreadable(error) }
     }
 

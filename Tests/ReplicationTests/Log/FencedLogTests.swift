@@ -274,6 +274,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true])
+    func `what is known to be newer and is not applied yet makes no state current`(isOld: Bool) async throws {
+        try await withBench { bench in
+            let (writer, reader) = (bench.log(), bench.log())
+            #expect(try await writer.append(1) == .committed(txid(1)))
+            #expect(writer.currentAt != nil)
+            _ = try await reader.catchUp()
+            #expect(reader.currentAt != nil)
+            #expect(try await writer.append(2) == .committed(txid(2)))
+            if isOld { bench.advanceLocal(by: .seconds(3600)) }
+            let asked = try #require(reader.currentAt)
+            // Confirmed it is: until now, no name has come free.
+            guard case .files(let files) = try await reader.fetchNewer() else { throw LogError.restoreNeeded }
+            #expect(reader.currentAt ?? asked <= asked)
+            await reader.advance(to: try #require(files.last).position)
+            #expect(try #require(reader.currentAt) > asked)
+        }
+    }
+
     // MARK: What stops the writes
 
     @Test func `a file of a writer that knows no others stops the writes`() async throws {
