@@ -14,6 +14,9 @@ package struct LogRestore: Sendable {
     /// How often it begins again because the log went on faster than it could be followed.
     private static let attemptsMax = 3
 
+    /// How long the end of the log is looked for.
+    private static let followingMax = Duration.seconds(3)
+
     package init(
         _ store: any ObjectStore,
         layout: ReplicaLayout,
@@ -50,9 +53,11 @@ package struct LogRestore: Sendable {
 
     /// Applies what is newer than the database at `path`; nil if that must be restored.
     ///
-    /// A listing may be old: only the absence of the next transaction says that this is the end.
+    /// A listing may be old: only the absence of the next transaction says that this is the end. Beside others who write
+    /// without a pause there may be no end for long: then this is near enough, and whoever serves the database goes on.
     package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
+        let latest = clock.elapsed() + Self.followingMax
         while true {
             let newer: FencedLog.Newer
             do throws(LogError) { newer = try await log.fetchNewer() } catch { throw .log(error) }
@@ -64,6 +69,7 @@ package struct LogRestore: Sendable {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
                 if let last = files.last { await log.advance(to: last.position) }
+                guard clock.elapsed() < latest else { return log.start }
             }
         }
     }

@@ -59,7 +59,7 @@ package struct LogMachine: Sendable {
 
     package enum ReadBack: Sendable, Equatable {
         case mine(at: StoreTime?)
-        case other(nodeID: UInt64)
+        case other(nodeID: UInt64, at: StoreTime?)
         case absent
     }
 
@@ -122,6 +122,8 @@ package struct LogMachine: Sendable {
         case readingBack(Append)
         /// It is created; whether as a transaction of this log is to be seen.
         case judging(Append, createdAt: StoreTime?)
+        /// Another file has the name; whether it is the first of that name is to be seen.
+        case judgingLoss(Append)
         case pausing(Append, then: Retried)
         case looking
         case lookingFurther

@@ -212,6 +212,36 @@ import Testing
         }
     }
 
+    @Test func `another file under the own name is a lost race only near the last confirmation`() async throws {
+        try await withBench { bench in
+            let (frozen, other) = (bench.log(), bench.log())
+            #expect(try await frozen.append(1) == .committed(txid(1)))
+            _ = try await other.catchUp()
+            bench.faults.plan(.create, .loseAnswer)
+            // The check of what must still be there, and then the reading back.
+            bench.faults.plan(
+                .get,
+                .first {},
+                .first {
+                    // It has the name and counts; then the name comes free, and another one that stood still takes it.
+                    await expectNoError {
+                        let stray = try LogBench.file(9, other.nextHeader(pageSize: LogBench.pageSize, commit: 1))
+                        _ = try await other.catchUp()
+                        _ = try await other.append(3)
+                        _ = try await bench.store.put(LogBench.key(3, level: 1, from: 1), [1])
+                        try await bench.store.put(LogBench.key(2), stray.bytes)
+                    }
+                    bench.advanceStore(by: .seconds(3600))
+                }
+            )
+            guard case .unknown = try await frozen.append(2) else {
+                Issue.record("the batch counts, and would be added again")
+                return
+            }
+            #expect(try await frozen.fetchNewer() == .restore)
+        }
+    }
+
     @Test func `nothing new is believed only near the last confirmation`() async throws {
         try await withBench { bench in
             let (idle, other) = (bench.log(), bench.log())
