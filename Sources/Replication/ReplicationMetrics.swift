@@ -4,8 +4,6 @@ package import Metrics
 ///
 /// Made once by whoever wires the program, and handed to the gate, the log and the restorer.
 package struct ReplicationMetrics: Sendable {
-    /// How far the replica is behind the newest commit that was answered; 0 under the gate, where it cannot be.
-    package let lagSeconds: Gauge
     /// The newest transaction that is committed here.
     package let committedTXID: Gauge
     /// The newest transaction that is known to be in the bucket.
@@ -31,7 +29,6 @@ package struct ReplicationMetrics: Sendable {
         let counter = { (name: String, help: String) in
             registry.counter("holdfast_replication_\(name)_total", help, labels)
         }
-        lagSeconds = gauge("replication_lag_seconds", "How far the replica is behind.")
         committedTXID = gauge("replication_txid_committed", "The newest transaction committed here.")
         durableTXID = gauge("replication_txid_durable", "The newest transaction known to be in the bucket.")
         putSeconds = registry.histogram(
@@ -46,5 +43,14 @@ package struct ReplicationMetrics: Sendable {
         outcomesUnknown = counter("outcomes_unknown", "Commits whose outcome is not known.")
         restoreSeconds = gauge("restore_duration_seconds", "How long the last restore took.")
         snapshotTime = gauge("replication_snapshot_timestamp_seconds", "When the newest snapshot was made.")
+    }
+
+    /// Shows for how long the replica has lacked something that was answered; never anything but 0 under the gate.
+    package static func watchLag(_ registry: Registry, replica: String, _ lag: @escaping @Sendable () -> Duration) {
+        registry.gauge(
+            "holdfast_replication_lag_seconds",
+            "For how long the replica has lacked a commit that was answered.",
+            [Label("replica", replica)]
+        ) { lag() / .seconds(1) }
     }
 }

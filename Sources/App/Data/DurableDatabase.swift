@@ -56,12 +56,14 @@ package final class DurableDatabase: Sendable {
             }
         }
         let gates = Gates(log, file.path, replicas[0], booted.layout, configuration, databaseConfiguration, logger)
+        let asyncGate = gates.asyncGate
+        ReplicationMetrics.watchLag(registry, replica: replicas[0].name) { asyncGate?.lag ?? .zero }
         var databaseConfiguration = databaseConfiguration
         databaseConfiguration.removesLogAtClose = true
         let (file, database) = (file, try Self.open(file.path, gates.gate, databaseConfiguration))
         self.database = database
         if booted.mustAdopt { try database.adopt() }
-        let source = SnapshotSource(database, at: file.path, log.log, gates.asyncGate)
+        let source = SnapshotSource(database, at: file.path, log.log, asyncGate)
         let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
             log.log.noteBase(key)
         }
@@ -74,7 +76,7 @@ package final class DurableDatabase: Sendable {
         backing = Backing(
             replica: replicas[0],
             log: log,
-            asyncGate: gates.asyncGate,
+            asyncGate: asyncGate,
             upkeep: upkeep,
             followers: followers,
             proofs: try Self.proofs(file.path, replicas[0], source, configuration.proofInterval, registry, logger),

@@ -27,11 +27,7 @@ struct Follower: Sendable {
             metrics.durableTXID.set(Double(position.txid.rawValue))
             upkeep.note(LoggedFile(header: header, position: position, bytes: bytes))
         }
-        registry.gauge(
-            "holdfast_replication_follower_lag_seconds",
-            "For how long a further replica has lacked something.",
-            [Label("replica", own.name)]
-        ) { replica.lag / .seconds(1) }
+        ReplicationMetrics.watchLag(registry, replica: own.name) { replica.lag }
         (store, self.replica, self.upkeep) = (own, replica, upkeep)
         task = Task.detached {
             await replica.run { problem in
