@@ -28,18 +28,25 @@ OPTIONS = {
     "admin_port": "--admin-port",
     "body_timeout": "--body-timeout",
     "cors_origins": "--cors-origins",
+    "durability": "--durability",
     "head_timeout": "--head-timeout",
     "idle_timeout": "--idle-timeout",
     "max_connections": "--max-connections",
     "max_connections_per_address": "--max-connections-per-address",
     "max_in_flight": "--max-in-flight",
+    "max_staleness": "--max-staleness",
     "no_migrate": "--no-migrate",
     "rate_limit": "--rate-limit",
+    "replica": "--replica",
+    "require_replica": "--require-replica",
     "send_timeout": "--send-timeout",
     "shutdown_timeout": "--shutdown-timeout",
+    "single_writer": "--single-writer",
+    "sync_interval": "--sync-interval",
     "token": "--token",
     "token_file": "--token-file",
     "trusted_proxies": "--trusted-proxies",
+    "write_timeout": "--write-timeout",
 }
 
 # What the program may know of the caller; any other variable could configure it.
@@ -84,6 +91,7 @@ class Server:
         *,
         database: pathlib.Path | None = None,
         files_max: int | None = None,
+        variables: dict[str, str] | None = None,
         **options: object,
     ):
         self.database = database or folder / "holdfast.db"
@@ -92,7 +100,8 @@ class Server:
         command = [str(BINARY), "serve", "--host", "127.0.0.1", "--port", "0", "--db", str(self.database)]
         command += ["--migrations", str(MIGRATIONS), "--log-format", "json"]
         for name, value in options.items():
-            command += [OPTIONS[name]] if value is True else [OPTIONS[name], str(value)]
+            for each in value if isinstance(value, list) else [value]:
+                command += [OPTIONS[name]] if each is True else [OPTIONS[name], str(each)]
 
         def limit_files() -> None:
             if files_max:
@@ -102,7 +111,7 @@ class Server:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=environment(),
+                env=environment(**(variables or {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=errors,
@@ -131,6 +140,10 @@ class Server:
         """Its lines on standard output so far; each must be JSON, but the last may still be half written."""
         lines = self._log.read_text(errors="replace").split("\n")[:-1]
         return [json.loads(line) for line in lines if line]
+
+    def says(self, message: str) -> list[dict]:
+        """Its lines with this message."""
+        return [entry for entry in self.logs() if entry.get("message") == message]
 
     def errors(self) -> str:
         return self._errors.read_text(errors="replace")
