@@ -19,10 +19,10 @@ IMAGE ?= holdfast
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build and serve on port 8080, with data/holdfast.db
+run: ## build and serve on port 8080, with data/holdfast.db and the folder data/replica for a bucket
 	@$(call install,$(BUILD_PACKAGES))
 	swift build --product api
-	.build/debug/api serve
+	.build/debug/api serve --replica "file://$(CURDIR)/data/replica"
 
 build: ## build the release binary: .build/release/api
 	@$(call install,$(BUILD_PACKAGES))
@@ -58,6 +58,7 @@ image: ## build the container image: holdfast
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 container-test: image .venv/ready ## run the image as platforms do, and kill it
+	@$(call install,$(STORE_PACKAGES))
 	ENGINE=$(ENGINE) IMAGE=$(IMAGE) .venv/bin/pytest -q -s Tests/Container
 
 bench-replica: build .venv/ready ## measure restore and replicate against Litestream

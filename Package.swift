@@ -31,8 +31,8 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "APIRoutes", "CLinux", "Domain", "Faults", "Files", "HTTPClient", "HTTPServer", "LTX", "Logging", "Metrics",
-                "ObjectStore", "Replication", "SQLite", "Schema", "Storage", "Threads",
+                "APIRoutes", "CLinux", "Domain", "Faults", "Files", "HTTPClient", "HTTPServer", "LTX", "Logging",
+                "Metrics", "ObjectStore", "Replication", "SQLite", "Schema", "Storage", "Threads",
             ],
             swiftSettings: pure
         ),

@@ -1,7 +1,7 @@
 /// Finds out whether a store keeps the one promise that a log with several writers needs.
 ///
 /// Some services take `If-None-Match` and ignore it, which no documentation of theirs says: two writers would then
-/// overwrite each other. Writes, reads and removes objects of its own below `probe-…/`.
+/// overwrite each other. Writes, reads and removes objects of its own that begin with `probe-`.
 package struct StoreProbe: Sendable {
     private let store: any ObjectStore
     private let prefix: String
@@ -17,7 +17,7 @@ package struct StoreProbe: Sendable {
 
     /// `id` tells this probe's objects from those of another at the same time.
     package init(_ store: any ObjectStore, id: UInt64 = .random(in: 0 ... .max)) {
-        (self.store, prefix) = (store, "probe-\(String(id, radix: 16))/")
+        (self.store, prefix) = (store, "probe-\(String(id, radix: 16))-")
     }
 
     /// Tries it; an error means that the store could not even be asked.

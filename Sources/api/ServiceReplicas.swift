@@ -3,6 +3,7 @@ import CLI
 import FoundationEssentials
 import LitestreamConfiguration
 import ObjectStore
+import Replication
 
 /// Reads where a service's writes go from the options that `serve`, `migrate`, `seed` and `doctor` share.
 enum ServiceReplicas {
@@ -28,7 +29,10 @@ enum ServiceReplicas {
         let urls = invocation.all("replica").flatMap { setting in
             setting.text.split(separator: " ").map { (String($0), setting) }
         }
-        guard invocation["config"] != nil else { return try named(urls.map { try settings($0.0, $0.1) }) }
+        guard invocation["config"] != nil else {
+            if urls.isEmpty, invocation["durability"] == nil, let origin = try origin(invocation) { return named([origin]) }
+            return try named(urls.map { try settings($0.0, $0.1) })
+        }
         guard urls.isEmpty else { throw invocation.usageError("--replica and --config exclude each other") }
         let (file, path) = try ReplicaSource.configuration(invocation, console)
         let database = try invocation.string("db")
@@ -39,6 +43,15 @@ enum ServiceReplicas {
         }
         guard !found.replicas.isEmpty else { throw ServiceError("\(database) has no replica in \(path)") }
         return found.replicas.map { .init(name: $0.name, settings: $0.settings) }
+    }
+
+    /// The folder that the database is known to be a copy of; of other places the URL alone may not be enough.
+    private static func origin(_ invocation: Invocation) throws -> StoreSettings? {
+        guard let url = try DatabaseOrigin.read(beside: try invocation.string("db")), url.hasPrefix("file://") else {
+            return nil
+        }
+        // What cannot be read as one is refused later, when the database is opened without it.
+        return try? StoreSettings(url: url)
     }
 
     private static func settings(_ url: String, _ setting: Setting) throws(UsageError) -> StoreSettings {

@@ -2,10 +2,12 @@
 
 import pathlib
 import shutil
+import urllib.request
 
 import pytest
 from checks import prometheus
 from mutation import Fault, faults
+from workplace import Workplace
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus/alerts.yml"
@@ -64,6 +66,17 @@ def test_the_dashboard_is_good(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("fault", DASHBOARD_FAULTS, ids=str)
 def test_a_fault_in_the_dashboard_is_found(fault: Fault, tmp_path: pathlib.Path) -> None:
     assert prometheus.dashboard_problems(fault.planted(DASHBOARD, tmp_path))
+
+
+def test_the_service_has_every_metric_that_is_asked_for(workplace: Workplace) -> None:
+    workplace.request("GET", "/tasks")
+    with urllib.request.urlopen(f"http://127.0.0.1:{workplace.port}/metrics", timeout=10) as answer:
+        exposed = prometheus.exposed(answer.read().decode())
+    asked = prometheus.asked(ALERTS.read_text() + DASHBOARD.read_text().replace('\\"', '"'))
+    assert len(asked) > 15
+    for name, labels in asked.items():
+        assert name in exposed, f"the service has no {name}"
+        assert labels <= exposed[name], f"{name} has no {labels - exposed[name]}"
 
 
 def test_what_is_asked_for_is_understood() -> None:

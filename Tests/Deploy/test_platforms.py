@@ -1,12 +1,14 @@
 """The manifests of the platforms without a test file of their own are good, and a fault in one of them is found."""
 
 import pathlib
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from checks import compose, fly, heroku, lightsail, render, systemd
+from checks import compose, fly, heroku, lightsail, render, service, systemd
 from mutation import Fault, faults
+from workplace import API
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 
@@ -175,3 +177,9 @@ def test_the_manifest_is_good(platform: Platform, tmp_path: pathlib.Path) -> Non
 )
 def test_a_fault_is_found(platform: Platform, fault: Fault, tmp_path: pathlib.Path) -> None:
     assert platform.problems(fault.planted(platform.manifest, tmp_path))
+
+
+def test_the_service_reads_every_variable_that_a_manifest_may_set() -> None:
+    help_text = subprocess.run([API, "serve", "--help"], check=True, capture_output=True, text=True, timeout=30).stdout
+    words = set(help_text.replace(",", " ").replace("]", " ").split())
+    assert (service.REQUIRED | service.OPTIONAL) - words == set()

@@ -154,6 +154,81 @@ import YAML
         _ = try read("l0-retention: \(text)")
     }
 
+    @Test(arguments: [
+        ("0", Duration.zero), ("500ms", .milliseconds(500)), ("1h30m", .seconds(5400)), ("1.5s", .milliseconds(1500)),
+        ("720h", .seconds(2_592_000)), ("-2m", .seconds(-120)), ("250µs", .microseconds(250)),
+    ])
+    func `a duration is as long as Go has it`(text: String, duration: Duration) {
+        #expect(ConfigurationValue.duration(text) == duration)
+    }
+
+    @Test func `replication is as the file says`() throws {
+        let configuration = try read(
+            """
+            addr: ":9090"
+            exec: app --port 80
+            logging: {level: debug, type: json, stderr: true}
+            levels: [{interval: 10s}, {interval: 2m}]
+            snapshot: {interval: 1h, retention: 48h}
+            l0-retention: 1m
+            retention: {enabled: false}
+            shutdown-sync-timeout: 5s
+            dbs:
+              - path: /data/app.db
+                meta-path: state
+                monitor-interval: 50ms
+                checkpoint-interval: 2m
+                min-checkpoint-page-count: 10
+                truncate-page-n: 20
+                busy-timeout: 3s
+                max-sync-wal-bytes: 1MiB
+                replicas:
+                  - url: file:///backup
+                    sync-interval: 10s
+                    snapshot-interval: 4h
+                    retention: 720h
+            """
+        )
+        let global = configuration.global
+        #expect(global.metricsAddress == ":9090" && global.command == "app --port 80")
+        #expect(global.logLevel == "debug" && global.logType == "json" && global.logsToStandardError)
+        #expect(global.levelIntervals == [.seconds(10), .seconds(120)])
+        #expect(global.snapshotInterval == .seconds(3600) && global.snapshotRetention == .seconds(172_800))
+        #expect(global.l0Retention == .seconds(60) && !global.deletes && global.shutdownSyncTimeout == .seconds(5))
+        let database = try #require(configuration.databases.first)
+        #expect(database.metaPath == "/srv/state" && database.monitorInterval == .milliseconds(50))
+        #expect(database.checkpointInterval == .seconds(120) && database.checkpointPages == 10)
+        #expect(database.truncatePages == 20 && database.busyTimeout == .seconds(3) && database.logBytesMax == 1 << 20)
+        let replica = try #require(database.replicas.first)
+        #expect(replica.syncInterval == .seconds(10) && replica.snapshotInterval == .seconds(14400))
+        #expect(replica.retention == .seconds(2_592_000))
+        #expect(configuration.warnings == [] && configuration.withoutEffect == [])
+    }
+
+    @Test(arguments: [
+        ("dbs: [{path: /a, replica: {url: 'file:///b', sync-interval: 0s}}]", "sync-interval must be more than 0"),
+        ("dbs: [{path: /a, monitor-interval: -1s}]", "monitor-interval must be more than 0"),
+        ("dbs: [{path: /a, min-checkpoint-page-count: 0}]", "min-checkpoint-page-count must be more than 0"),
+        ("levels: [{}]", "a level needs an interval"),
+        ("levels: [\(Array(repeating: "{interval: 1s}", count: 9).joined(separator: ", "))]", "at most 8 levels"),
+    ])
+    func `what would stop replication is refused`(text: String, problem: String) throws {
+        let error = try #require(throws: ConfigurationError.self) { try read(text) }
+        #expect(error.message.contains(problem), "\(error)")
+    }
+
+    @Test func `a key that changes nothing here is named`() throws {
+        let configuration = try read(
+            "heartbeat-url: https://example.com\nvalidation: {interval: 1h}\nsign-payload: true\nstorage-class:\n"
+        )
+        #expect(
+            configuration.withoutEffect == [
+                "line 1: heartbeat-url has no effect on replication here",
+                "line 2: validation has no effect on replication here",
+            ]
+        )
+    }
+
     @Test func `an alias is what it stands for, and many of them are refused`() throws {
         let text = "x: &r {url: 'file:///b'}\ndbs: [{path: /a, replicas: [*r]}]"
         #expect(try read(text).databases[0].replicas.count == 1)

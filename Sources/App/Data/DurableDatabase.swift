@@ -18,8 +18,7 @@ package final class DurableDatabase: Sendable {
 
     /// Opens the database of `configuration`, restored from its replica where there is one.
     ///
-    /// - Parameters:
-    ///   - progress: Tells others how far a restore has come.
+    /// `progress` tells others how far a restore has come.
     package init(
         _ path: String,
         _ configuration: ReplicationConfiguration,
@@ -47,6 +46,7 @@ package final class DurableDatabase: Sendable {
         let metrics = ReplicationMetrics(registry, replica: replicas[0].name)
         metrics.restoreSeconds.set(booted.restoreSeconds)
         let log = ObservedLog(FencedLog(replicas[0].store, layout: booted.layout, from: booted.start), metrics)
+        try Self.begin(file.path, replicas[0], booted, log.log, configuration, logger)
         // Once the first transaction is there, the database is a copy of what the log has.
         log.addListener { [path = file.path, url = replicas[0].url] logged in
             guard logged.position.txid.rawValue == 1 else { return }
@@ -82,6 +82,8 @@ package final class DurableDatabase: Sendable {
     private struct Booted: Sendable {
         let start: LogStart
         let layout: ReplicaLayout
+        /// The local database has commits that the log lacks.
+        let mustResume: Bool
         /// The local database is to be the log's first transaction.
         let mustAdopt: Bool
         let restoreSeconds: Double
@@ -115,6 +117,7 @@ package final class DurableDatabase: Sendable {
                 return Booted(
                     start: result.start,
                     layout: result.layout,
+                    mustResume: result.plan.resumes,
                     mustAdopt: result.start.tip == nil && result.plan != .fresh,
                     restoreSeconds: seconds
                 )
@@ -125,6 +128,41 @@ package final class DurableDatabase: Sendable {
             }
         }
     }
+
+    /// Gives the log what only the disk has, and notes whether there may be such again.
+    private static func begin(
+        _ path: String,
+        _ replica: ReplicaStore,
+        _ booted: Booted,
+        _ log: FencedLog,
+        _ configuration: ReplicationConfiguration,
+        _ logger: Logger
+    ) throws {
+        if booted.mustResume {
+            try blocking {
+                do throws(LocalCommitsError) {
+                    try await LocalCommits.ship(path, to: log, within: resumePatience)
+                } catch {
+                    throw ServiceError("the commits that only \(path) has could not be added to the log: \(error)")
+                }
+            }
+            logger.log(.info, "the log has what only the disk had") { fields in
+                fields.add("txid", log.position.map { "\($0.txid)" } ?? "")
+            }
+        }
+        do throws(FileError) {
+            if configuration.durability == .async {
+                let session = AsyncSession(replica: replica.url, writerID: log.writerID, start: log.position)
+                try session.write(beside: path)
+            } else {
+                // Before the first write: what a crash leaves in the WAL then was promised to nobody.
+                try AsyncSession.remove(beside: path)
+            }
+        } catch { throw ServiceError("cannot write beside the database: \(error)") }
+    }
+
+    /// How long all of a database may take to get into the log.
+    private static let resumePatience = Duration.seconds(300)
 
     private static func judge(
         _ verdict: StoreProbe.Verdict,
@@ -183,7 +221,7 @@ package final class DurableDatabase: Sendable {
 
     /// Stops, with everything durable that was promised; the file is then where the log ends, and says so.
     ///
-    /// - Parameter limit: How long the followers may take for what they lack.
+    /// Replicas that follow get what they lack, as far as the limit allows.
     package func close(within limit: Duration) throws {
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
@@ -210,6 +248,7 @@ private struct Backing: Sendable {
         }
         guard isWhole, isShipped, log.halt == nil, let tip = log.tip else { return }
         do throws(FileError) {
+            if asyncGate != nil { try AsyncSession.remove(beside: path) }
             _ = try PositionRecord.write(tip: tip, replica: replica.url, beside: path)
         } catch {
             // The next start restores instead.
@@ -256,6 +295,7 @@ extension Logger {
             case .useLocal: "the local database is current"
             case .restore: "the database was restored"
             case .restoreGenerations: "the database was restored from a replica of Litestream 0.3"
+            case .resume: "the local database has more than the log"
             case .adopt: "the local database begins a log"
             case .fresh: "a new database begins a log"
             case .refuse: preconditionFailure("a refusal is an error")

@@ -15,9 +15,7 @@ struct Upkeep: Sendable {
     private let news: AsyncStream<Void>.Continuation
     private let task: Task<Void, Never>
 
-    /// - Parameters:
-    ///   - log: Stands where `database` does.
-    ///   - metrics: Hear of snapshots; nil for replicas whose age is not the log's.
+    /// The upkeep of one replica of `database`, which stands where `log` does.
     init(
         _ replica: ReplicaStore,
         _ layout: ReplicaLayout,

@@ -53,6 +53,9 @@ package struct Boot: Sendable {
         switch plan {
         case .adopt, .fresh, .refuse:
             return Result(plan: plan, start: LogStart(), layout: layout, asidePath: nil)
+        case .resume(let tip):
+            let start = LogStart(tip: tip, base: base(of: listing))
+            return Result(plan: plan, start: start, layout: layout, asidePath: nil)
         case .useLocal(let tip):
             do throws(LogRestoreError) {
                 let start = try await restore.follow(path, from: LogStart(tip: tip, base: base(of: listing)))
@@ -90,6 +93,7 @@ package struct Boot: Sendable {
                 stamp: try DatabaseStamp(of: path),
                 hasLog: try DatabaseStamp.hasLog(path),
                 record: try PositionRecord.read(beside: path),
+                session: try AsyncSession.read(beside: path),
                 origin: try DatabaseOrigin.read(beside: path),
                 requiresReplica: requiresReplica
             )
@@ -107,7 +111,7 @@ package struct Boot: Sendable {
             return facts
         }
         do throws(LogRestoreError) {
-            facts.replica = .log(newest: newest, tip: try await restore.tip(at: newest))
+            facts.replica = .log(newest: newest, end: try await restore.end(at: newest))
         } catch {
             throw .restore(error)
         }
@@ -160,7 +164,7 @@ extension BootPlan {
     fileprivate var movesAside: Bool {
         switch self {
         case .restore(let movesAside), .restoreGenerations(let movesAside): movesAside
-        case .useLocal, .adopt, .fresh, .refuse: false
+        case .useLocal, .resume, .adopt, .fresh, .refuse: false
         }
     }
 }

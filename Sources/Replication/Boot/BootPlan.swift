@@ -4,8 +4,8 @@ package import LTX
 package struct BootFacts: Equatable, Sendable {
     package enum Replica: Equatable, Sendable {
         case empty
-        /// Its newest transaction; the tip is nil when that has no file of its own.
-        case log(newest: TXID, tip: LogTip?)
+        /// Its newest transaction; the end is nil when that has no file of its own.
+        case log(newest: TXID, end: LogEnd?)
         /// Only what Litestream 0.3 wrote.
         case generations
         /// Both, and the older format has the newer data.
@@ -19,6 +19,8 @@ package struct BootFacts: Equatable, Sendable {
     /// There is something beside it that SQLite would apply to it.
     package var hasLog: Bool
     package var record: PositionRecord?
+    /// What a process left behind that answered before the log had it.
+    package var session: AsyncSession?
     /// The replica that the local database was made from.
     package var origin: String?
     /// A new log may not begin: a mistyped prefix looks just like an empty one.
@@ -30,11 +32,12 @@ package struct BootFacts: Equatable, Sendable {
         stamp: DatabaseStamp? = nil,
         hasLog: Bool = false,
         record: PositionRecord? = nil,
+        session: AsyncSession? = nil,
         origin: String? = nil,
         requiresReplica: Bool = false
     ) {
         (self.replica, self.replicaName, self.stamp, self.hasLog) = (replica, replicaName, stamp, hasLog)
-        (self.record, self.origin, self.requiresReplica) = (record, origin, requiresReplica)
+        (self.record, self.session, self.origin, self.requiresReplica) = (record, session, origin, requiresReplica)
     }
 }
 
@@ -42,6 +45,8 @@ package struct BootFacts: Equatable, Sendable {
 package enum BootPlan: Equatable, Sendable {
     /// The local file is what the log ends with.
     case useLocal(LogTip)
+    /// The local file has all of the log and may have more, which goes on as one transaction.
+    case resume(LogTip)
     /// From the log. A local database that is not of this log is kept under another name.
     case restore(movesAside: Bool)
     /// From what Litestream 0.3 wrote; then a new log begins.
@@ -59,22 +64,35 @@ package enum BootPlan: Equatable, Sendable {
 
     package init(_ facts: BootFacts) {
         // A lost database may have left its log.
-        let movesAside = (facts.stamp != nil || facts.hasLog) && facts.origin != facts.replicaName
+        let isCopy = facts.origin == facts.replicaName && facts.session == nil
+        let movesAside = (facts.stamp != nil || facts.hasLog) && !isCopy
         switch facts.replica {
         case .empty:
             self =
                 facts.requiresReplica ? .refuse(.replicaRequired) : facts.stamp == nil ? .fresh : .adopt
         case .generations: self = .restoreGenerations(movesAside: movesAside)
         case .newerGenerations: self = .refuse(.newerGenerations)
-        case .log(_, let tip):
-            if let record = facts.record, record.tip == tip, record.replica == facts.replicaName,
+        case .log(_, let end):
+            if let record = facts.record, record.tip == end?.tip, record.replica == facts.replicaName,
                 record.stamp == facts.stamp, !facts.hasLog
             {
                 self = .useLocal(record.tip)
+            } else if let session = facts.session, facts.stamp != nil, let end,
+                session.covers(end, replica: facts.replicaName)
+            {
+                self = .resume(end.tip)
             } else {
                 self = .restore(movesAside: movesAside)
             }
         }
+    }
+}
+
+extension BootPlan {
+    /// Whether the local database has commits that the log lacks.
+    package var resumes: Bool {
+        if case .resume = self { return true }
+        return false
     }
 }
 

@@ -82,7 +82,7 @@ package struct LogRestore: Sendable {
         guard last.file.level > 0 else {
             return LogTip(position: last.end, timestampMilliseconds: last.header.timestampMilliseconds)
         }
-        if let tip = try await tip(at: last.end.txid) { return tip }
+        if let end = try await end(at: last.end.txid) { return end.tip }
         // Nobody removes the newest file of level 0; but if somebody did, its checksum may be here.
         let checksum = last.lastChecksum ?? last.end.fileChecksum
         return LogTip(
@@ -93,7 +93,7 @@ package struct LogRestore: Sendable {
     }
 
     /// What the first and the last bytes of a transaction's own file say; nil if there is none.
-    func tip(at txid: TXID) async throws(LogRestoreError) -> LogTip? {
+    func end(at txid: TXID) async throws(LogRestoreError) -> LogEnd? {
         let key = layout.key(level: 0, min: txid, max: txid)
         let (start, end): (StoredObject, StoredObject)
         do throws(ObjectStoreError) {
@@ -112,10 +112,11 @@ package struct LogRestore: Sendable {
         guard header.maxTXID == txid, let checksum = Checksum(rawValue: stored) else {
             throw .log(.damaged(key: key, reason: "it does not begin or end as its name says"))
         }
-        return LogTip(
+        let tip = LogTip(
             position: Position(txid: txid, fileChecksum: checksum),
             timestampMilliseconds: header.timestampMilliseconds
         )
+        return LogEnd(tip: tip, nodeID: header.nodeID)
     }
 }
 

@@ -142,7 +142,7 @@ extension String {
     private static let textBytesMax = 64 << 10
 
     /// Nil if there is no such file.
-    fileprivate init?(readingFile path: String) throws(FileError) {
+    init?(readingFile path: String) throws(FileError) {
         do throws(FileError) {
             let bytes = try File(reading: path).read(at: 0, count: Self.textBytesMax)
             self.init(decoding: bytes, as: UTF8.self)
@@ -153,7 +153,7 @@ extension String {
     }
 
     /// Replaces the file in one step, and is on the disk when it returns.
-    fileprivate func writeFile(_ path: String) throws(FileError) {
+    func writeFile(_ path: String) throws(FileError) {
         let temporary = "\(path).new"
         try Files.removeIfPresent(temporary)
         let file = try File(creating: temporary)

@@ -51,11 +51,9 @@ package final class FollowingReplica: Sendable {
     private static let wholeBytesMax = 8 << 20
     private static let pauseMax = Duration.seconds(5)
 
-    /// A replica that has the name `name` in messages.
+    /// A replica that has the name `name` in messages, and follows the log in `source`.
     ///
-    /// - Parameters:
-    ///   - source: The log's own store.
-    ///   - didCopy: Told of each file of level 0 that has arrived.
+    /// `didCopy` is told of each file of level 0 that has arrived.
     package init(
         _ name: String,
         _ store: any ObjectStore,
@@ -251,7 +249,8 @@ package final class FollowingReplica: Sendable {
 
     /// Where a replica ends; nil for an empty one.
     private func end(of listing: ReplicaListing) async throws(FollowError) -> Position? {
-        guard let newest = listing.ltx.max(by: { ($0.maxTXID, -$0.level) < ($1.maxTXID, -$1.level) }) else { return nil }
+        let newest = listing.ltx.max { ($0.maxTXID, -$0.level) < ($1.maxTXID, -$1.level) }
+        guard let newest else { return nil }
         return try await end(of: newest, in: store)
     }
 

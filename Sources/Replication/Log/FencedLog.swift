@@ -147,6 +147,9 @@ package final class FencedLog: Sendable {
         guard let header = try? Header(bytes.span), header.nodeID == writerID, header.maxTXID == position.txid else {
             preconditionFailure("not a file of this log")
         }
+        // Half a file would end the log for all who come.
+        let end = bytes.suffix(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        precondition(end == position.fileChecksum.rawValue, "a file that does not end where it says")
         let deadline = clock.elapsed() + patience
         let tip = LogTip(position: position, timestampMilliseconds: header.timestampMilliseconds)
         switch await run(.append(tip, deadline: deadline), LogBatch(bytes: bytes, header: header)).outcome {

@@ -18,7 +18,9 @@ import Testing
         return LogTip(position: position, timestampMilliseconds: 9)
     }
 
-    private static func log(_ tip: LogTip?) -> BootFacts.Replica { .log(newest: TXID(rawValue: 7), tip: tip) }
+    private static func log(_ tip: LogTip?) -> BootFacts.Replica {
+        .log(newest: TXID(rawValue: 7), end: tip.map { LogEnd(tip: $0, nodeID: 5) })
+    }
 
     private func facts(_ change: (inout BootFacts) -> Void) -> BootFacts {
         var facts = BootFacts(
@@ -57,6 +59,34 @@ import Testing
             BootPlan(facts { ($0.replica, $0.record) = (.generations, nil) }) == .restoreGenerations(movesAside: false)
         )
         #expect(BootPlan(facts { $0.replica = .newerGenerations }) == .refuse(.newerGenerations))
+    }
+
+    @Test func `what was answered before the log had it goes on, if nobody else has written since`() {
+        let start = Self.tip.position
+        let session = AsyncSession(replica: "file:///r", writerID: 5, start: nil)
+        let crashed = { (session: AsyncSession) in
+            facts { ($0.record, $0.session, $0.hasLog) = (nil, session, true) }
+        }
+        // Its own file is the last one; or the last one is that which it began behind.
+        #expect(BootPlan(crashed(session)) == .resume(Self.tip))
+        #expect(BootPlan(crashed(AsyncSession(replica: "file:///r", writerID: 6, start: start))) == .resume(Self.tip))
+        let overtaken = [
+            AsyncSession(replica: "file:///r", writerID: 6, start: Self.tip(6, checksum: 1).position),
+            AsyncSession(replica: "file:///r", writerID: 6, start: Self.tip(7, checksum: 2).position),
+            AsyncSession(replica: "file:///other", writerID: 5, start: start),
+        ]
+        // It may be the only copy of what was answered.
+        for session in overtaken { #expect(BootPlan(crashed(session)) == .restore(movesAside: true)) }
+        #expect(BootPlan(facts { $0.session = session }) == .useLocal(Self.tip))
+    }
+
+    @Test func `what a session notes is read as it was written, and nothing else is`() {
+        for start in [nil, Self.tip.position] {
+            let session = AsyncSession(replica: "s3://b/with space", writerID: .max, start: start)
+            #expect(AsyncSession(text: session.text) == session)
+            #expect(AsyncSession(text: String(session.text.dropLast())) == nil)
+        }
+        #expect(AsyncSession(text: "") == nil)
     }
 
     @Test func `an empty replica begins a log with what is there, unless that is forbidden`() {
