@@ -9,13 +9,17 @@ from service import Server
 
 
 class Writers:
-    """Threads that add tasks with unique titles until the server goes away or they are told to stop."""
+    """Threads that add tasks with unique titles until the server goes away or they are told to stop.
 
-    def __init__(self, server: Server, count: int, label: str):
+    Each rests for `rest` seconds after an answer.
+    """
+
+    def __init__(self, server: Server, count: int, label: str, rest: float = 0):
         self.acknowledged: dict[int, str] = {}
         self.repeated_ids: list[int] = []
         self.unexpected: list[str] = []
         self._server = server
+        self._rest = rest
         self._lock = threading.Lock()
         self._enough = threading.Event()
         self._some_written = threading.Event()
@@ -37,6 +41,7 @@ class Writers:
                     self._remember(json.loads(body)["id"], title)
                 elif response.status != 503:
                     self.unexpected.append(f"{response.status} {body!r}")
+                self._enough.wait(self._rest)
         except (OSError, http.client.HTTPException):
             pass  # the server was stopped or killed: whatever was not acknowledged may be there or not
         finally:

@@ -7,6 +7,7 @@ all others until it is "pass" again; `GET /__log` tells what arrived and forgets
 
 import http.client
 import json
+import random
 import socket
 import struct
 import sys
@@ -42,6 +43,8 @@ class Proxy(Handler):
             log.append(f"{self.command} {fault}")
         if fault == "reset-before":
             return self.reset()
+        if fault.startswith("slow|"):  # slow|SECONDS|SECONDS: passes after a time between these
+            time.sleep(random.uniform(*map(float, fault.split("|")[1:])))
         if fault == "stall-before":
             time.sleep(8)
             return self.reset()

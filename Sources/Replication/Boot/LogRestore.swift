@@ -13,6 +13,8 @@ package struct LogRestore: Sendable {
 
     /// How often it begins again because the log went on faster than it could be followed.
     private static let attemptsMax = 3
+    /// How long it goes after transactions that are written in the meantime.
+    private static let followLimit = Duration.seconds(5)
 
     package init(
         _ store: any ObjectStore,
@@ -50,10 +52,12 @@ package struct LogRestore: Sendable {
 
     /// Applies what is newer than the database at `path`; nil if that must be restored.
     ///
-    /// A listing may be old: only the absence of the next transaction says that this is the end.
+    /// A listing may be old: only the absence of the next transaction says that this is the end. Beside writers that
+    /// never rest there may be no end for long; what they go on to write is caught up with as it is in any instance.
     package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
-        while true {
+        let end = clock.elapsed() + Self.followLimit
+        while clock.elapsed() < end {
             let newer: FencedLog.Newer
             do throws(LogError) { newer = try await log.fetchNewer() } catch { throw .log(error) }
             switch newer {
@@ -66,6 +70,7 @@ package struct LogRestore: Sendable {
                 if let last = files.last { await log.advance(to: last.position) }
             }
         }
+        return log.start
     }
 
     /// A moment before anything was listed: nothing that comes behind what the listing has had come free by then.
