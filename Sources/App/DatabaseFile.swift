@@ -45,11 +45,6 @@ package struct DatabaseFile: Sendable {
         self.path = file
     }
 
-    /// A connection of its own that may write, for work before the service starts.
-    package func connect() throws(ServiceError) -> Connection {
-        do { return try Connection(path, .readWrite) } catch { throw ServiceError(opening: path, error) }
-    }
-
     /// What kind of file it is, links followed; nil if there is none that can be seen.
     private static func type(of path: String) -> mode_t? {
         var status = stat()

@@ -58,7 +58,7 @@ package final class Database: Sendable {
                 defer { catchUps = [] }
                 return .catchUp(catchUps)
             }
-            let batch = queue.takeBatch()
+            let batch = queue.takeBatch(at: .now)
             if !batch.isEmpty { return .batch(batch) }
             return queue.isClosed ? .end : nil
         }
@@ -282,12 +282,19 @@ package final class Database: Sendable {
         let restartPagesMin = configuration.checkpointPages * 4
         var restartPages = restartPagesMin
         loop: while true {
-            switch state.wait(for: Self.writerCondition, { $0.takeWork() }) {
+            switch state.wait(for: Self.writerCondition, until: { $0.queue.nextLook }, { $0.takeWork() }) {
             case .batch(let batch):
                 let start = ContinuousClock.now
                 runner.run(batch)
-                configuration.didRunBatch(batch.count, .now - start)
-                answer(state.withLock { $0.queue.finishBatch() })
+                let duration = ContinuousClock.now - start
+                configuration.didRunBatch(batch.count, duration)
+                answer(
+                    state.withLock { state in
+                        let done = state.queue.finishBatch()
+                        state.queue.gather(done.count, looks: Self.gatheringLooks(after: duration))
+                        return done
+                    }
+                )
             case .request(let run): run(writer)
             case .catchUp(let waiting):
                 let result = Result { try writer.catchUp() }
@@ -308,6 +315,15 @@ package final class Database: Sendable {
             state.isWhole = isWhole
         }
         state.signal(Self.deadlineCondition)
+    }
+
+    /// When to look whether those who have just been answered come back: soon, beside what their batch took.
+    ///
+    /// Not behind a fast disk, where a batch is done sooner than most of them could be back.
+    private static func gatheringLooks(after batch: Duration) -> [MonotonicTime] {
+        guard batch >= .milliseconds(10) else { return [] }
+        let (now, step) = (MonotonicTime.now, min(batch / 12, .milliseconds(10)))
+        return (1...3).map { now.advanced(by: step * $0) }
     }
 
     @discardableResult

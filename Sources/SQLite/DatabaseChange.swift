@@ -4,8 +4,8 @@ internal import Glibc
 package enum DatabaseChange: Sendable {
     /// Some pages become others, and the file gets another length.
     case pages(PageChange)
-    /// The file at this path takes the database's place.
-    case file(String)
+    /// The file at this path takes the database's place; the one that is there may have to be moved aside.
+    case file(String, movesAside: Bool)
 }
 
 package struct PageChange: Sendable {
@@ -35,7 +35,8 @@ extension DatabaseChange {
         case .pages(let change):
             if change.isWhole { try Self.moveAside(path) }
             try Self.write(change, to: path)
-        case .file(let newPath):
+        case .file(let newPath, let movesAside):
+            if movesAside { try Self.moveAside(path) }
             guard rename(newPath, path) == 0 else { throw .system("rename", path) }
         }
     }

@@ -41,10 +41,11 @@ final class Writer {
         if logGate.hasHistory, Self.logSize(path) ?? 0 > 0 {
             throw SQLiteError.unreadable("\(path)-wal is not empty, and the log in the replica does not know it")
         }
+        // What is in an adopted database's WAL is part of it, and this disk has the only copy: SQLite syncs it into the
+        // file before anybody relies on the log instead. From here on the WAL holds only what was admitted.
+        if !logGate.hasHistory { try Connection(path, .readWrite).checkpoint(.truncating) }
         let connection = try Connection(path, .guarded)
         try connection.guardLog(by: logGate)
-        // What is in an adopted database's WAL is part of it; from here on the WAL holds only what was admitted.
-        try connection.checkpoint(.truncating)
         openConnection = connection
     }
 

@@ -30,7 +30,9 @@ enum ServiceReplicas {
             setting.text.split(separator: " ").map { (String($0), setting) }
         }
         guard invocation["config"] != nil else {
-            if urls.isEmpty, invocation["durability"] == nil, let origin = try origin(invocation) { return named([origin]) }
+            if urls.isEmpty, invocation["durability"] == nil, let origin = try origin(invocation) {
+                return named([origin])
+            }
             return try named(urls.map { try settings($0.0, $0.1) })
         }
         guard urls.isEmpty else { throw invocation.usageError("--replica and --config exclude each other") }

@@ -55,6 +55,7 @@ LOSS_RATE = 200
 LOSS_CLIENTS = 32
 OVERLAP_CLIENTS = 16
 OVERLAP_RATE = 100
+COMPACTION_SECONDS = 35
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 PARTS = ["speed", "loss", "boot", "idle", "overlap"]
@@ -317,20 +318,33 @@ def first_answer(process: Process, port: int, started: float) -> float:
 
 
 def fill_bucket(programs: Programs, upstream: int, folder: pathlib.Path) -> None:
-    """The same thousand rows, once by us, once by the peer and its sidecar."""
+    """The same thousand rows, once by us, once by the peer and its sidecar.
 
-    def fill(port: int) -> None:
+    Both compact what is older than half a minute. Ours does so for its next write: an idle service does nothing.
+    """
+
+    def fill(port: int, count: int) -> None:
         with contextlib.closing(connect(port)) as connection:
-            for index in range(1000):
+            for index in range(count):
                 if (status := post(connection, f"Task number {index:04}")) != 201:
                     raise BenchFailure(f"POST /tasks answered {status}")
 
-    with programs.ours(folder, 0, upstream, "boot-ours") as process:
-        fill(ready_port(process))
-    with programs.with_sidecar(folder, upstream, "boot-sidecar") as (peer, sidecar):
-        fill(peer.port(START_SECONDS_MAX))
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(programs.ours(folder, 0, upstream, "boot-ours"))
+        peer, sidecar = stack.enter_context(programs.with_sidecar(folder, upstream, "boot-sidecar"))
+        ports = [ready_port(ours), peer.port(START_SECONDS_MAX)]
+        for port in ports:
+            fill(port, 1000)
+        time.sleep(COMPACTION_SECONDS)
+        for _ in range(3):
+            for port in ports:
+                fill(port, 1)
+            time.sleep(2)
         sidecar.until(lambda: storage.objects(upstream, "boot-sidecar/0009/"), "snapshot", START_SECONDS_MAX)
-        time.sleep(5)  # more than two of its syncs, so that all rows are there
+        time.sleep(3)  # more than two of its syncs, so that all rows are there
+    for prefix in ("boot-ours/0001/", "boot-sidecar/0001/"):
+        if not storage.objects(upstream, prefix):
+            raise BenchFailure(f"nothing was compacted below {prefix}")
 
 
 def boot_once(programs: Programs, upstream: int, folder: pathlib.Path, name: str) -> float:

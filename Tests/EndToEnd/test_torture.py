@@ -53,6 +53,38 @@ def test_a_disk_that_is_kept_keeps_everything(tmp_path: pathlib.Path) -> None:
     assert list(tmp_path.iterdir()) == [], "something was left behind"
 
 
+replicated = pytest.mark.skipif(
+    "--replica" not in run_api("serve", "--help", cwd=pathlib.Path("/")).stdout,
+    reason="the service has no replica yet",
+)
+
+
+@replicated
+def test_a_bucket_keeps_everything_though_disks_are_wiped(tmp_path: pathlib.Path) -> None:
+    # A schedule with kills and a deploy.
+    result = torture(tmp_path, "--instances", "2", "--duration", "20s", "--seed", "2", "--faults", "some")
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads(result.stdout)
+    assert report["clean"]
+    assert sum(kill["count"] for kill in report["kills"]) >= 1
+    checks = verdicts(report)
+    for check in ["acknowledged writes are there, once", "the log has no gap", "receipts follow the order of writes"]:
+        assert checks[check]["count"] > 50, check
+    assert list(tmp_path.iterdir()) == [], "something was left behind"
+
+
+@replicated
+@pytest.mark.parametrize("lie", ["overwrites", "early-answer", "false-refusal", "disowned"])
+def test_a_store_that_lies_is_noticed(tmp_path: pathlib.Path, lie: str) -> None:
+    options = ["--instances", "2", "--duration", "12s", "--seed", "4", "--faults", "none", "--lie", lie]
+    result = torture(tmp_path, *options)
+    assert result.returncode == 1, result.stdout + result.stderr
+    report = json.loads(result.stdout)
+    about_data = [name for name, check in verdicts(report).items() if check["violations"] and "processes" not in name]
+    assert about_data, report
+    assert report["kept_in"], "the evidence is gone"
+
+
 def start_torture(folder: pathlib.Path) -> subprocess.Popen[str]:
     command = [BINARY, "torture", "--migrations", MIGRATIONS, "--durability", "local", "--instances", "1", "--json"]
     process = subprocess.Popen(

@@ -8,7 +8,8 @@
  * and within them every interleaving is tried.
  *
  * Each of -DEARLYACK, -DUNCOND, -DNOWINDOW, -DNOJUDGE, -DGETONLY, -DBLIND412, -DTIMEOUTFAIL and -DTRUSTLOCAL breaks one
- * rule, and must be noticed.
+ * rule, and must be noticed. That a file of others under the own name is judged too takes three transactions to matter:
+ * the simulator in Tests/ReplicationTests/Log is what notices the lack of that.
  */
 #ifndef WRITERS
 #define WRITERS 2
@@ -203,7 +204,14 @@ readingBack:
 #endif
          commit(me); attempts = 0; goto idle
      }
-  :: atomic { level0[next] != 0 && level0[next] != batch -> attempts = 0; goto fetching }  /* lost */
+  :: atomic {                                           /* lost, if that is the first of its name */
+       level0[next] != 0 && level0[next] != batch ->
+         attempts = 0;
+#ifndef NOWINDOW
+         if :: !IS_FRESH(now) -> goto judgingLoss :: else fi;
+#endif
+         goto fetching
+     }
   :: atomic { level0[next] == 0 && attempts == 0 -> goto again }
   :: atomic { level0[next] == 0 -> batch = 0; next = 0; attempts = 0; goto idle }  /* too late: unknown */
   fi;
@@ -214,6 +222,8 @@ judging:
     :: else -> confirmed = now; commit(me); attempts = 0; goto idle
     fi
   };
+judgingLoss:
+  atomic { if :: covered >= next -> goto boot :: else -> goto fetching fi };
 
 fetching:
   atomic {

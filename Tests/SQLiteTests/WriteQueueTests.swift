@@ -44,6 +44,68 @@ private final class Write: QueuedWrite {
         #expect((queue.add(Write(1, byteCount: added)) != .full) == fits)
     }
 
+    @Test func `a batch waits for as many as were answered, and no longer than it was told`() {
+        var queue = Self.queue(Write(1), Write(2))
+        #expect(queue.takeBatch(at: 0).count == 2)
+        #expect(queue.add(Write(3)) == .admitted(wakesWriter: false))
+        queue.gather(queue.finishBatch().count, looks: [50])
+        #expect(queue.nextLook == 50)
+        #expect(queue.takeBatch(at: 10).isEmpty)
+        #expect(queue.add(Write(4)) == .admitted(wakesWriter: false))
+        #expect(queue.takeBatch(at: 49).isEmpty)
+        #expect(queue.add(Write(5)) == .admitted(wakesWriter: true))
+        #expect(queue.takeBatch(at: 49).map(\.number) == [3, 4, 5])
+        #expect(queue.nextLook == nil)
+        queue.gather(queue.finishBatch().count, looks: [100])
+        _ = queue.add(Write(6))
+        #expect(queue.takeBatch(at: 99).isEmpty)
+        #expect(queue.takeBatch(at: 100).map(\.number) == [6])
+    }
+
+    @Test func `a write without company waits for nobody, and nobody waits for what never comes`() {
+        var queue = Self.queue(Write(1))
+        #expect(queue.takeBatch(at: 0).count == 1)
+        queue.gather(queue.finishBatch().count, looks: [50])
+        #expect(queue.nextLook == nil)
+        #expect(queue.add(Write(2)) == .admitted(wakesWriter: true))
+        #expect(queue.takeBatch(at: 1).count == 1)
+        _ = queue.add(Write(3))
+        queue.gather(queue.finishBatch().count, looks: [50])
+        #expect(queue.takeBatch(at: 50).count == 1)
+        _ = queue.finishBatch()
+        #expect(queue.takeBatch(at: 51).isEmpty)
+        #expect(queue.add(Write(4)) == .admitted(wakesWriter: true))
+    }
+
+    @Test func `a batch waits on while they come, and only then`() {
+        var queue = Self.queue(Write(1), Write(2), Write(3))
+        _ = queue.takeBatch(at: 0)
+        queue.gather(queue.finishBatch().count, looks: [10, 20, 30])
+        _ = queue.add(Write(4))
+        #expect(queue.takeBatch(at: 11).isEmpty)
+        #expect(queue.nextLook == 20)
+        _ = queue.add(Write(5))
+        #expect(queue.takeBatch(at: 20).isEmpty)
+        #expect(queue.takeBatch(at: 25).isEmpty)
+        #expect(queue.takeBatch(at: 30).map(\.number) == [4, 5])
+        queue.gather(queue.finishBatch().count, looks: [110, 120])
+        #expect(queue.takeBatch(at: 110).isEmpty)
+        #expect(queue.nextLook == nil)
+    }
+
+    @Test func `a full batch and a closed queue end the waiting`() {
+        var queue = Self.queue(Write(1), Write(2))
+        _ = queue.takeBatch(at: 0)
+        queue.gather(queue.finishBatch().count, looks: [50])
+        #expect(queue.add(Write(3, byteCount: 50)) == .admitted(wakesWriter: true))
+        #expect(queue.takeBatch(at: 1).count == 1)
+        _ = queue.add(Write(4))
+        queue.gather(queue.finishBatch().count, looks: [50])
+        #expect(queue.takeBatch(at: 1).isEmpty)
+        queue.close()
+        #expect(queue.takeBatch(at: 1).count == 1)
+    }
+
     @Test(
         arguments: [
             ([], []), ([0], [1]), ([0, 0, 0], [3]), ([0, 0, 0, 0], [3, 1]), ([25, 25, 1], [2, 1]),
@@ -55,7 +117,7 @@ private final class Write: QueuedWrite {
         for (number, byteCount) in byteCounts.enumerated() { _ = queue.add(Write(number, byteCount: byteCount)) }
         var sizes: [Int] = []
         var order: [Int] = []
-        while case let batch = queue.takeBatch(), !batch.isEmpty {
+        while case let batch = queue.takeBatch(at: 0), !batch.isEmpty {
             sizes.append(batch.count)
             order += batch.map(\.number)
             #expect(queue.finishBatch().map(\.number) == batch.map(\.number))
@@ -68,10 +130,10 @@ private final class Write: QueuedWrite {
         var queue = Self.queue()
         #expect(queue.add(Write(0)) == .admitted(wakesWriter: true))
         #expect(queue.add(Write(1)) == .admitted(wakesWriter: false))
-        _ = queue.takeBatch()
+        _ = queue.takeBatch(at: 0)
         #expect(queue.add(Write(2)) == .admitted(wakesWriter: false))
         _ = queue.finishBatch()
-        _ = queue.takeBatch()
+        _ = queue.takeBatch(at: 0)
         _ = queue.finishBatch()
         #expect(queue.add(Write(3)) == .admitted(wakesWriter: true))
     }
@@ -85,7 +147,7 @@ private final class Write: QueuedWrite {
     @Test func `expired writes are told apart by whether they had begun`() {
         var queue = Self.queue(Write(0, deadline: 10), Write(1, deadline: 11), Write(2, deadline: 12))
         #expect(queue.nextDeadline == 10)
-        _ = queue.takeBatch()
+        _ = queue.takeBatch(at: 0)
         _ = queue.add(Write(3, deadline: 12))
         _ = queue.add(Write(4, deadline: 13))
         #expect(queue.nextDeadline == 10)
@@ -96,7 +158,7 @@ private final class Write: QueuedWrite {
         #expect(expired.waiting.map(\.number) == [3])
         #expect(queue.nextDeadline == 13)
         #expect(queue.finishBatch().isEmpty)
-        #expect(queue.takeBatch().map(\.number) == [4])
+        #expect(queue.takeBatch(at: 0).map(\.number) == [4])
         #expect(queue.takeExpired(at: 12).inBatch.isEmpty)
         #expect(queue.finishBatch().map(\.number) == [4])
         #expect(queue.nextDeadline == nil)
@@ -106,7 +168,7 @@ private final class Write: QueuedWrite {
         var queue = Self.queue(Write(0))
         queue.close()
         #expect(queue.add(Write(1)) == .closed)
-        #expect(queue.takeBatch().map(\.number) == [0])
+        #expect(queue.takeBatch(at: 0).map(\.number) == [0])
         #expect(queue.finishBatch().map(\.number) == [0])
     }
 
@@ -120,7 +182,7 @@ private final class Write: QueuedWrite {
         }
         for number in 1...100 { _ = queue.add(Write(number)) }
         #expect(first != nil)
-        _ = queue.takeBatch()
+        _ = queue.takeBatch(at: 0)
         _ = queue.finishBatch()
         #expect(first == nil)
         #expect(queue.waitingCount == 100)
@@ -160,7 +222,7 @@ private final class Write: QueuedWrite {
                 case .closed: #expect(model.isClosed)
                 }
             case 50..<70 where !isWriting:
-                let batch = queue.takeBatch()
+                let batch = queue.takeBatch(at: 0)
                 #expect(batch.map(\.number) == model.waiting.prefix(batch.count).map(\.number))
                 #expect(batch.isEmpty == model.waiting.isEmpty)
                 #expect(batch.count <= 3 && (batch.count == 1 || batch.reduce(0) { $0 + $1.byteCount } <= 50))
@@ -189,7 +251,7 @@ private final class Write: QueuedWrite {
         }
         while true {
             if isWriting { model.answer(queue.finishBatch()) }
-            let batch = queue.takeBatch()
+            let batch = queue.takeBatch(at: 0)
             isWriting = !batch.isEmpty
             guard isWriting else { break }
         }

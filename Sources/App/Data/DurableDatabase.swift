@@ -61,10 +61,13 @@ package final class DurableDatabase: Sendable {
         let (file, database) = (file, try Self.open(file.path, gates.gate, databaseConfiguration))
         self.database = database
         if booted.mustAdopt { try database.adopt() }
-        let upkeep = Upkeep(replicas[0], booted.layout, of: database, at: file.path, log.log, metrics, logger)
+        let source = SnapshotSource(database, at: file.path, log.log, gates.asyncGate)
+        let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
+            log.log.noteBase(key)
+        }
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
-            Follower(follower, of: replicas[0], booted.layout, database, file.path, log.log, registry, logger)
+            Follower(follower, of: replicas[0], booted.layout, source, registry, logger)
         }
         for follower in followers { log.addListener(follower.offer) }
         backing = Backing(
@@ -223,6 +226,8 @@ package final class DurableDatabase: Sendable {
     ///
     /// Replicas that follow get what they lack, as far as the limit allows.
     package func close(within limit: Duration) throws {
+        // A snapshot under way would keep the database open.
+        backing?.cancelUpkeep()
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
     }
@@ -236,6 +241,11 @@ private struct Backing: Sendable {
     let upkeep: Upkeep
     let followers: [Follower]
     let logger: Logger
+
+    func cancelUpkeep() {
+        upkeep.cancel()
+        for follower in followers { follower.cancelUpkeep() }
+    }
 
     func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
         let isShipped = asyncGate?.close() ?? true

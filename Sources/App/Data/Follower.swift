@@ -2,7 +2,6 @@ import LTX
 import Logging
 import Metrics
 import Replication
-import SQLite
 
 /// A further replica of the service's database, with levels of its own.
 struct Follower: Sendable {
@@ -14,14 +13,12 @@ struct Follower: Sendable {
         _ own: ReplicaStore,
         of source: ReplicaStore,
         _ sourceLayout: ReplicaLayout,
-        _ database: Database,
-        _ path: String,
-        _ log: FencedLog,
+        _ snapshots: SnapshotSource,
         _ registry: Registry,
         _ logger: Logger
     ) {
         let metrics = ReplicationMetrics(registry, replica: own.name)
-        let upkeep = Upkeep(own, own.layout, of: database, at: path, log, metrics, logger)
+        let upkeep = Upkeep(own, own.layout, of: snapshots, metrics, logger)
         let replica = FollowingReplica(own.name, own.store, own.layout, following: source.store, sourceLayout) {
             position,
             bytes in
@@ -46,6 +43,9 @@ struct Follower: Sendable {
     func offer(_ file: LoggedFile) { replica.offer(file.position, file.bytes) }
 
     var status: FollowingReplica.Status { replica.status }
+
+    /// Has its compactions and snapshots end soon.
+    func cancelUpkeep() { upkeep.cancel() }
 
     /// Lets it get what it lacks, though not for longer than `limit`.
     func stop(within limit: Duration) async {

@@ -54,7 +54,7 @@ final class LogFreshness: ReadFreshness {
 
     private func isFresh(at arrival: Duration) -> Bool {
         guard let maxStaleness else { return true }
-        return log.confirmedAt.map { $0 >= arrival - maxStaleness } ?? false
+        return log.currentAt.map { $0 >= arrival - maxStaleness } ?? false
     }
 
     private static func late(_ receipt: Domain.Receipt?, _ problem: (any Error)? = nil) -> AppError {
@@ -69,6 +69,7 @@ final class LogFreshness: ReadFreshness {
 
     /// Waits for the look that is under way, or for one that begins now; what went wrong, if anything.
     private func look(within patience: Duration) async -> (any Error)? {
+        var end: Task<Void, Never>?
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Void, any Error>, Never>) in
             let answer = OneAnswer(continuation)
@@ -79,11 +80,14 @@ final class LogFreshness: ReadFreshness {
                 return true
             }
             if begins { Task.detached { await self.lookNow() } }
-            Task.detached { [clock] in
+            end = Task.detached { [clock] in
+                // Cancelled, it is given already.
                 try? await clock.sleep(patience)
                 answer.give(.failure(CancellationError()))
             }
         }
+        // However many reads ask in a second, those that were answered leave nothing behind.
+        end?.cancel()
         if case .failure(let error) = result { return error }
         return nil
     }

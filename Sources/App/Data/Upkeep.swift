@@ -5,7 +5,6 @@ import Logging
 import Metrics
 import ObjectStore
 import Replication
-import SQLite
 
 /// Runs a replica's levels whenever something was written that makes work for them.
 ///
@@ -15,23 +14,22 @@ struct Upkeep: Sendable {
     private let news: AsyncStream<Void>.Continuation
     private let task: Task<Void, Never>
 
-    /// The upkeep of one replica of `database`, which stands where `log` does.
+    /// The upkeep of one replica; `didTakeSnapshot` hears the key of each snapshot that is there.
     init(
         _ replica: ReplicaStore,
         _ layout: ReplicaLayout,
-        of database: Database,
-        at path: String,
-        _ log: FencedLog,
+        of source: SnapshotSource,
         _ metrics: ReplicationMetrics,
-        _ logger: Logger
+        _ logger: Logger,
+        didTakeSnapshot: @escaping @Sendable (_ key: String) -> Void = { _ in }
     ) {
         let queue = BlockingQueue(label: "snapshot")
         let levels = Levels(replica.store, layout, .service) {
-            try await queue.run { () throws(any Error) in try Self.snapshot(of: database, at: path, log) }
+            try await queue.run { () throws(any Error) in try source.take() }
         } report: { event in
             if case .snapshotTaken(let txid, _) = event {
                 metrics.snapshotTime.set(Date().timeIntervalSince1970)
-                log.noteBase(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
+                didTakeSnapshot(layout.key(level: ReplicaLayout.snapshotLevel, min: TXID(rawValue: 1), max: txid))
             }
             logger.log(event, replica: replica.name)
         }
@@ -49,20 +47,6 @@ struct Upkeep: Sendable {
         }
     }
 
-    /// Pins the database between two batches, where what can be seen is what the log has.
-    private static func snapshot(of database: Database, at path: String, _ log: FencedLog) throws -> Snapshot? {
-        try database.exclusively { _, _ in
-            guard let tip = log.tip else { return nil }
-            let hold = try database.holdFile()
-            return try Snapshot(
-                of: try PageImage(path),
-                at: tip.position,
-                timestampMilliseconds: tip.timestampMilliseconds,
-                isUnwanted: { hold.isWanted }
-            )
-        }
-    }
-
     /// Takes note of a file of level 0 that is in the replica.
     func note(_ file: LoggedFile) {
         guard levels.note(file.header, file.position, file.bytes, storeTime: nil) else { return }
@@ -71,10 +55,15 @@ struct Upkeep: Sendable {
 
     var summary: ReplicaSummary { levels.summary }
 
-    /// Ends what is under way.
-    func stop() async {
+    /// Has what is under way end soon.
+    func cancel() {
         task.cancel()
         news.finish()
+    }
+
+    /// Ends what is under way.
+    func stop() async {
+        cancel()
         await task.value
     }
 }

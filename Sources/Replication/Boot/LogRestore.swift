@@ -13,8 +13,11 @@ package struct LogRestore: Sendable {
 
     /// How often it begins again because the log went on faster than it could be followed.
     private static let attemptsMax = 3
-    /// How long it goes after transactions that are written in the meantime.
-    private static let followLimit = Duration.seconds(5)
+
+    /// How long the end of the log is looked for.
+    private static let followingMax = Duration.seconds(3)
+    /// How many transactions are applied at a time: only then is the time looked at.
+    private static let followingCountMax = 16
 
     package init(
         _ store: any ObjectStore,
@@ -52,12 +55,14 @@ package struct LogRestore: Sendable {
 
     /// Applies what is newer than the database at `path`; nil if that must be restored.
     ///
-    /// A listing may be old: only the absence of the next transaction says that this is the end. Beside writers that
-    /// never rest there may be no end for long; what they go on to write is caught up with as it is in any instance.
+    /// A listing may be old: only the absence of the next transaction says that this is the end. Beside others who write
+    /// without a pause there may be no end for long: then this is near enough, and whoever serves the database goes on.
     package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
+        var timing = timing
+        timing.catchUpCountMax = min(timing.catchUpCountMax, Self.followingCountMax)
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
-        let end = clock.elapsed() + Self.followLimit
-        while clock.elapsed() < end {
+        let latest = clock.elapsed() + Self.followingMax
+        while true {
             let newer: FencedLog.Newer
             do throws(LogError) { newer = try await log.fetchNewer() } catch { throw .log(error) }
             switch newer {
@@ -68,9 +73,9 @@ package struct LogRestore: Sendable {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
                 if let last = files.last { await log.advance(to: last.position) }
+                guard clock.elapsed() < latest else { return log.start }
             }
         }
-        return log.start
     }
 
     /// A moment before anything was listed: nothing that comes behind what the listing has had come free by then.

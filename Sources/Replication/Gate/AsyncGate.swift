@@ -29,6 +29,8 @@ package final class AsyncGate: CommitGate {
         var due: MonotonicTime?
         /// The whole database, where the log has nothing yet.
         var first: ShippedFile?
+        /// Whether a file that was taken from the backlog is not known to be in the log yet.
+        var isShipping = false
         var isClosing = false
         /// Why nothing is written any more.
         var failure: (any Error)?
@@ -38,6 +40,9 @@ package final class AsyncGate: CommitGate {
 
     private static let workCondition = 0
     private static let roomCondition = 1
+
+    /// The longest wait before a file that did not get into the log is tried again.
+    private static let pauseMax = Duration.seconds(1)
 
     private let log: any CommitLog
     private let limits: Limits
@@ -113,6 +118,20 @@ package final class AsyncGate: CommitGate {
 
     // MARK: Shipping
 
+    /// Adds what waits to the log at once, for whoever keeps commits out and needs both in one place.
+    ///
+    /// - Returns: Whether the log holds all that is committed.
+    package func settle(within patience: Duration) -> Bool {
+        let deadline = MonotonicTime.now.advanced(by: patience)
+        state.withLock { if !$0.isEmpty { $0.due = .now } }
+        state.signal(Self.workCondition)
+        return state.wait(for: Self.roomCondition, until: { _ in deadline }) { state -> Bool? in
+            guard state.failure == nil else { return false }
+            if state.isEmpty, !state.isShipping { return true }
+            return MonotonicTime.now < deadline ? nil : false
+        }
+    }
+
     /// Adds what still waits to the log, and ends the thread.
     ///
     /// To be called once, after the database is closed.
@@ -128,7 +147,10 @@ package final class AsyncGate: CommitGate {
     private func ship() {
         while let file = nextFile() {
             guard append(file) else { return }
-            state.withLock { if $0.first?.position == file.position { $0.first = nil } }
+            state.withLock { state in
+                state.isShipping = false
+                if state.first?.position == file.position { state.first = nil }
+            }
             didShip(file)
             state.broadcast(Self.roomCondition)
         }
@@ -145,7 +167,7 @@ package final class AsyncGate: CommitGate {
                 state.due = state.backlog.isEmpty ? nil : state.due
                 return .file(first)
             }
-            state.due = nil
+            (state.due, state.isShipping) = (nil, true)
             return .backlog(state.backlog.take())
         }
         switch next {
@@ -191,7 +213,15 @@ package final class AsyncGate: CommitGate {
                 stop("the bucket could not be reached before the end", AsyncGateError.unfinished)
                 return false
             }
-            waitFor { [limits] in try? await Task.sleep(for: limits.interval) }
+            pause()
+        }
+    }
+
+    /// Waits before the next try, though not into the end.
+    private func pause() {
+        let end = MonotonicTime.now.advanced(by: min(limits.interval, Self.pauseMax))
+        _ = state.wait(for: Self.workCondition, until: { _ in end }) { state -> Bool? in
+            state.isClosing || MonotonicTime.now >= end ? true : nil
         }
     }
 }

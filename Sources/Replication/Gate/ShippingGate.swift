@@ -27,6 +27,9 @@ package final class ShippingGate: LogGate {
         case restored(@Sendable () async -> Void)
     }
 
+    /// What the line to the bucket takes at least: a large database, or a migration of one, gets the time it needs.
+    private static let bytesPerMillisecond = 1024
+
     private let log: any CommitLog
     private let patience: Duration
     private let restorePath: String
@@ -39,7 +42,7 @@ package final class ShippingGate: LogGate {
     /// - Parameters:
     ///   - log: Stands where the database does.
     ///   - path: The database; what is restored is put beside it first.
-    ///   - patience: How long a commit waits for the bucket.
+    ///   - patience: How long a commit waits for the bucket, besides the time that its bytes take.
     ///   - restore: Used when the log has moved on too far to be followed.
     ///   - didCommit: Told of each transaction of this gate once it is visible; must not block.
     package init(
@@ -83,7 +86,8 @@ package final class ShippingGate: LogGate {
         guard let frames, frames.isOneTransaction else { throw ShippingError.noCommit }
         let header = log.nextHeader(pageSize: UInt32(frames.pageSize), commit: frames.commit)
         let shipped = try ShippedFile(header, frames)
-        switch waitFor({ [log, patience] in await log.append(shipped.bytes, shipped.position, within: patience) }) {
+        let patience = patience + .milliseconds(shipped.bytes.count / Self.bytesPerMillisecond)
+        switch waitFor({ [log] in await log.append(shipped.bytes, shipped.position, within: patience) }) {
         case .committed:
             state.withLock { ($0.end, $0.shipped) = (frames.end, shipped) }
         case .lost: throw GateFailure.overtaken
@@ -114,7 +118,7 @@ package final class ShippingGate: LogGate {
         case .restore:
             let done = try waitFor { [restore, restorePath] in try await restore(restorePath) }
             state.withLock { $0.given = .restored(done) }
-            return .file(restorePath)
+            return .file(restorePath, movesAside: !hasHistory)
         }
     }
 

@@ -12,6 +12,9 @@ actor MergeStream: ByteSource {
         let bytes: [UInt8]?
     }
 
+    /// So many pages are merged before others get their turn: a millisecond's work.
+    private static let stepsAtATime = 64
+
     /// What the result says that it is; known after the first read.
     private(set) var header: Header?
 
@@ -46,7 +49,13 @@ actor MergeStream: ByteSource {
     func cancel() { for reader in readers { reader?.cancel() } }
 
     func read(_ count: Int) async throws -> [UInt8] {
-        while output.count < count, !isComplete { try await advance() }
+        var stepCount = 0
+        while output.count < count, !isComplete {
+            try await advance()
+            stepCount += 1
+            // With every file at hand nothing else is waited for, and where there is one core, commits need it too.
+            if stepCount % Self.stepsAtATime == 0 { await Task.yield() }
+        }
         return output.take(count)
     }
 

@@ -78,8 +78,9 @@ package final class FencedLog: Sendable {
         machine.withLock { LogStart(tip: $0.tip, confirmation: $0.confirmation, base: $0.base) }
     }
 
-    /// When, by the steady clock, the last question was asked whose answer said that nothing newer is there.
-    package var confirmedAt: Duration? { machine.withLock { $0.confirmation?.local.steady } }
+    /// When, by the steady clock, the last question was asked whose answer said that nothing newer than the database was
+    /// there.
+    package var currentAt: Duration? { machine.withLock { $0.currentAt } }
 
     /// Why nothing is written any more, if so.
     package var halt: LogError? { machine.withLock { $0.halt } }

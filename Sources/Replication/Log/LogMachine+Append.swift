@@ -29,6 +29,14 @@ extension LogMachine {
             }
             believe(listing.at)
             return commit(append)
+        case (.judgingLoss(let append), .listed(let listing)):
+            guard !isCovered(append.txid, listing) else {
+                // Ours may have had the name before, and count.
+                mustRestore = true
+                return finish(.unknown(append.failure))
+            }
+            return finish(.lost)
+        case (.judgingLoss(let append), .failed(let error)): return finish(.unknown(append.failure ?? error))
         case (.judging(var append, let time), .failed(let error)):
             append.failure = error
             return error.isPassing ? again(append, .judging(createdAt: time), at: now) : giveUp(append)
@@ -73,9 +81,11 @@ extension LogMachine {
                 return ask(.judging(append, createdAt: time), .list(after: txid), at: now)
             }
             return commit(append)
-        case .other(nodeID: 0):
+        case .other(nodeID: 0, _):
             return finish(.refused(stop(.foreignWriter(append.txid))))
-        case .other: return finish(.lost)
+        case .other(_, let time):
+            guard isFresh(time) else { return ask(.judgingLoss(append), .list(after: txid), at: now) }
+            return finish(.lost)
         case .absent: return again(append, .creating, at: now)
         }
     }
@@ -88,6 +98,7 @@ extension LogMachine {
             return ask(.judging(append, createdAt: time), .list(after: txid), at: now)
         }
         believe(time)
+        noteEnd(append.txid)
         return commit(append)
     }
 

@@ -17,10 +17,14 @@ extension LogMachine {
         case (.fetching(let fetch), .absent(let time)):
             guard isFresh(time) else { return ask(.judgingEnd(fetch), .list(after: txid), at: now) }
             believe(time)
+            noteEnd(fetch.cursor?.position.txid)
             return end(fetch)
         case (.judgingEnd(let fetch), .listed(let listing)):
             guard !isCovered(nextTXID, listing) else { return restore() }
             believe(listing.at)
+            if listing.newest ?? TXID(rawValue: 0) <= fetch.cursor?.position.txid ?? TXID(rawValue: 0) {
+                noteEnd(fetch.cursor?.position.txid)
+            }
             return end(fetch)
         case (.fetching, .tooLarge): return restore()
         case (.fetching, .unreadable(let error)): return finish(.failed(stop(error)))
@@ -30,6 +34,7 @@ extension LogMachine {
 
     private mutating func accept(_ entry: LogEntry, _ byteCount: Int, _ fetch: Fetch, at now: LocalTime) -> Effect {
         if let error = problem(of: entry, after: fetch.cursor) { return finish(.failed(stop(error))) }
+        guard byteCount <= timing.catchUpBytesMax else { return restore() }
         var fetch = fetch
         fetch.cursor = entry.tip
         fetch.count += 1

@@ -59,7 +59,7 @@ package struct LogMachine: Sendable {
 
     package enum ReadBack: Sendable, Equatable {
         case mine(at: StoreTime?)
-        case other(nodeID: UInt64)
+        case other(nodeID: UInt64, at: StoreTime?)
         case absent
     }
 
@@ -122,6 +122,8 @@ package struct LogMachine: Sendable {
         case readingBack(Append)
         /// It is created; whether as a transaction of this log is to be seen.
         case judging(Append, createdAt: StoreTime?)
+        /// Another file has the name; whether it is the first of that name is to be seen.
+        case judgingLoss(Append)
         case pausing(Append, then: Retried)
         case looking
         case lookingFurther
@@ -149,6 +151,8 @@ package struct LogMachine: Sendable {
     /// The key of the file that every restore begins with.
     package var base: String?
     var lastCheck: LocalTime?
+    /// Where the log was last seen to end, and when that was asked.
+    private var seenEnd: (txid: TXID?, at: LocalTime)?
     var unendedCount = 0
     var step = Step.idle
     /// When the request that is answered next was made.
@@ -167,6 +171,14 @@ package struct LogMachine: Sendable {
 
     var txid: TXID? { tip?.position.txid }
 
+    /// When, by the steady clock, it was last asked what the log ends with, if that was what the database has.
+    ///
+    /// Not the time of the confirmation: that one also holds while newer transactions are known and not yet applied.
+    package var currentAt: Duration? {
+        guard let seenEnd, seenEnd.txid == txid else { return nil }
+        return seenEnd.at.steady
+    }
+
     /// The transaction that comes next.
     package var nextTXID: TXID { TXID(rawValue: (txid?.rawValue ?? 0) + 1) }
 
@@ -174,7 +186,7 @@ package struct LogMachine: Sendable {
     package mutating func rebase(on tip: LogTip?, confirmation: Confirmation?, base: String?) {
         guard case .idle = step else { preconditionFailure("in the middle of an operation") }
         (self.tip, self.confirmation, self.base) = (tip, confirmation, base)
-        (mustRestore, lastCheck, unendedCount) = (false, nil, 0)
+        (mustRestore, lastCheck, seenEnd, unendedCount) = (false, nil, nil, 0)
     }
 
     /// The database is now what the log is up to `tip`, by what was fetched.
@@ -240,6 +252,8 @@ package struct LogMachine: Sendable {
                     // Of what is covered, nobody can say whether a file in level 0 is the first of its name.
                     guard !isCovered(nextTXID, listing) else { return restore() }
                 }
+            } else {
+                noteEnd(txid)
             }
             believe(listing.at)
             // The listing has answered the question too.
@@ -256,10 +270,12 @@ package struct LogMachine: Sendable {
         case (.looking, .looked(false, let time)):
             guard isFresh(time) else { return ask(.lookingFurther, .list(after: txid), at: now) }
             believe(time)
+            noteEnd(txid)
             return finish(.current)
         case (.lookingFurther, .listed(let listing)):
             if let newest = listing.newest, newest.rawValue >= nextTXID.rawValue { return finish(.behind) }
             believe(listing.at)
+            noteEnd(txid)
             return finish(.current)
         case (.fetching, _), (.judgingEntry, _), (.judgingEnd, _): return handleFetch(event, at: now)
         default: return handleAppend(event, at: now)
@@ -285,6 +301,9 @@ package struct LogMachine: Sendable {
     mutating func believe(_ time: StoreTime?) {
         confirmation = Confirmation(storeTime: time, local: askedAt)
     }
+
+    /// Notes that the log ended there when the last request was made.
+    mutating func noteEnd(_ txid: TXID?) { seenEnd = (txid, askedAt) }
 
     func isCovered(_ txid: TXID, _ listing: LogListing) -> Bool {
         listing.covered.map { $0 >= txid } ?? false

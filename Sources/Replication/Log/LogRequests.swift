@@ -61,10 +61,12 @@ struct LogRequests: Sendable {
             if offset == 0 {
                 // What is no file of the format has no writer, and is not ours.
                 let header = try? Header(piece.bytes.span)
-                guard header?.nodeID == writerID else { return .other(nodeID: header?.nodeID ?? .max) }
+                guard header?.nodeID == writerID else {
+                    return .other(nodeID: header?.nodeID ?? .max, at: piece.info.storeTime)
+                }
             }
             guard piece.info.size == bytes.count, piece.bytes.elementsEqual(bytes[offset..<(offset + count)]) else {
-                return .other(nodeID: writerID)
+                return .other(nodeID: writerID, at: piece.info.storeTime)
             }
             offset += count
             (etag, time) = (piece.info.etag, piece.info.storeTime)
@@ -109,7 +111,7 @@ struct LogRequests: Sendable {
         do throws(LogError) {
             let file = try LogFile(object.bytes, of: txid, key: key(txid))
             files.append(file)
-            return .fetched(file.entry, byteCount: object.bytes.count, at: object.info.storeTime)
+            return .fetched(file.entry, byteCount: file.byteCount, at: object.info.storeTime)
         } catch { return .unreadable(error) }
     }
 

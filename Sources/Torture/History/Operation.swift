@@ -50,6 +50,8 @@ package struct Operation: Sendable, Equatable {
     package var txidMin: UInt64?
     /// An answer that the service has no reason to give: its status and some of it.
     package var surprise: String?
+    /// The client gave up so early that no answer could have come.
+    package var isHasty = false
 
     package init(
         _ action: Action,

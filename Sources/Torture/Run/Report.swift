@@ -60,7 +60,7 @@ package struct Report: Sendable {
             gaps.filter { $0.from <= overlap.upperBound && $0.to >= overlap.lowerBound }.map { $0.to - $0.from }
         }.max().map { .nanoseconds($0) }
         overlapFailureCount = history.operations.count { operation in
-            guard operation.outcome != .acknowledged, operation.seen == nil else { return false }
+            guard operation.outcome != .acknowledged, operation.seen == nil, !operation.isHasty else { return false }
             return tally.overlaps.contains { $0.contains(operation.invoked) }
         }
         newestTXID = history.operations.compactMap(\.txid).max()

@@ -47,7 +47,8 @@ struct Client: Sendable {
         for attempt in 0..<Self.retriesMax where !Task.isCancelled {
             let isHasty = attempt == 0 && mix.random.chance(0.4)
             let limit = isHasty ? mix.random.duration(in: .milliseconds(1) ... .milliseconds(60)) : Wire.answerLimit
-            let operation = await wire.create(kind, serial, key: key, at: endpoint, within: limit)
+            var operation = await wire.create(kind, serial, key: key, at: endpoint, within: limit)
+            operation.isHasty = isHasty
             record(operation)
             if operation.outcome == .acknowledged {
                 guard repeatsLeft > 0 else { return }

@@ -96,6 +96,27 @@ import Testing
         }
     }
 
+    @Test func `settled, the log holds all that can be seen, however long it would have waited`() async throws {
+        let log = FakeLog(FakeBucket())
+        try await withAsync(Self.limits(interval: .seconds(600)), log) { database, gate, folder in
+            for number in 0..<10 {
+                try await insert("\(number)", database)
+                guard number % 3 == 0 else { continue }
+                let isSettled = try await offPool {
+                    try database.exclusively { _, _ in gate.settle(within: .seconds(60)) }
+                }
+                #expect(isSettled)
+                try log.bucket.restore(to: "\(folder)/restored-\(number).db")
+                let names = try Connection("\(folder)/restored-\(number).db", .immutable).checkedNames()
+                #expect(names == (0...number).map { "\($0)" })
+            }
+            log.next(.lose, .lose, .lose, .lose, .lose, .lose, .lose, .lose, .lose, .lose)
+            try await insert("last", database)
+            let isSettled = try await offPool { gate.settle(within: .milliseconds(50)) }
+            #expect(!isSettled)
+        }
+    }
+
     @Test func `another writer in the log ends all writing, and reads go on`() async throws {
         let log = FakeLog(FakeBucket())
         let reports = Mutex<[String]>([])

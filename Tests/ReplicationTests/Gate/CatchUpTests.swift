@@ -186,9 +186,10 @@ import Threads
         }
     }
 
-    @Test func `of two that begin a log, the second takes over the first one's database and keeps its own aside`()
-        async throws
-    {
+    @Test(arguments: [false, true])
+    func `of two that begin a log, the second takes over the first one's database and keeps its own aside`(
+        isRestored: Bool
+    ) async throws {
         try await withTemporaryFolder { folder in
             let bucket = FakeBucket()
             let one = try await GatedDatabase("\(folder)/one.db", FakeLog(bucket))
@@ -196,7 +197,9 @@ import Threads
             try Connection("\(folder)/other.db", .readWrite).runScript(
                 "\(GatedDatabase.makeItems); INSERT INTO items (name) VALUES ('other')"
             )
-            let other = try await GatedDatabase("\(folder)/other.db", FakeLog(bucket))
+            let log = FakeLog(bucket)
+            if isRestored { log.next(.demandRestore) }
+            let other = try await GatedDatabase("\(folder)/other.db", log)
             try await other.insert("two")
             #expect(try other.names() == ["one", "two"])
             let aside = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains(".aside-") }

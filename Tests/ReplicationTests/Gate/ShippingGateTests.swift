@@ -329,7 +329,12 @@ import Testing
                 }
                 local.close()
             }
-            let gated = try await GatedDatabase("\(folder)/adopted.db", FakeLog(FakeBucket()))
+            // What SQLite moves into the file after that is synced by nobody.
+            let sizes = Mutex<[Int?]>([])
+            let gated = try await GatedDatabase("\(folder)/adopted.db", FakeLog(FakeBucket())) { gate in
+                WatchedGate(gate, willBegin: { files in sizes.withLock { $0.append(try? files.logSize()) } })
+            }
+            #expect(sizes.withLock { $0 } == [0])
             #expect(gated.log.bucket.files.isEmpty)
             let adopted = try await offPool { try gated.database.adopt() }
             #expect(adopted == 1)
@@ -365,18 +370,24 @@ final class WatchedGate: LogGate {
     private let gate: ShippingGate
     private let willAdmit: @Sendable (_ isCommit: Bool) -> Void
     private let willGiveChange: @Sendable () -> Void
+    private let willBegin: @Sendable (LogFiles) -> Void
 
     init(
         _ gate: ShippingGate,
+        willBegin: @escaping @Sendable (LogFiles) -> Void = { _ in },
         willGiveChange: @escaping @Sendable () -> Void = {},
         willAdmit: @escaping @Sendable (_ isCommit: Bool) -> Void = { _ in }
     ) {
         (self.gate, self.willAdmit, self.willGiveChange) = (gate, willAdmit, willGiveChange)
+        self.willBegin = willBegin
     }
 
     var hasHistory: Bool { gate.hasHistory }
     func commit(_ connection: Connection) throws -> UInt64? { try gate.commit(connection) }
-    func begin(_ files: LogFiles) throws(SQLiteError) { try gate.begin(files) }
+    func begin(_ files: LogFiles) throws(SQLiteError) {
+        willBegin(files)
+        try gate.begin(files)
+    }
     func admit(_ files: LogFiles, isCommit: Bool) throws {
         willAdmit(isCommit)
         try gate.admit(files, isCommit: isCommit)

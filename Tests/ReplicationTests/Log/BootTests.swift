@@ -5,6 +5,7 @@ import LTX
 import ObjectStore
 import Replication
 import StoreTestSupport
+import Synchronization
 import Testing
 
 @Suite struct BootPlanTests {
@@ -179,6 +180,28 @@ import Testing
             _ = place.bench.faults.takeCalls()
             try await append(5, to: place.bench.log(from: result.start))
             #expect(place.bench.faults.takeCalls().contains { $0.hasPrefix("list") } == false)
+        }
+    }
+
+    @Test func `the end of a log that others write without a pause is not chased for ever`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            try await append(1, to: log)
+            let start = LogStart(tip: log.tip)
+            place.write(try Self.page(1))
+            for version in 2...5 as ClosedRange<UInt8> { try await append(version, to: log) }
+            let elapsed = Mutex(Duration.zero)
+            var clock = StoreClock.system
+            // Each look at it finds that seconds have passed.
+            clock.elapsed = {
+                elapsed.withLock { $0 += .seconds(2) }
+                return elapsed.withLock { $0 }
+            }
+            let timing = LogTiming(catchUpCountMax: 1)
+            let restore = LogRestore(place.bench.store, layout: .folder, timing: timing, clock: clock)
+            let end = try #require(try await restore.follow(place.path, from: start))
+            #expect(end.tip?.position.txid == TXID(rawValue: 2))
+            #expect(try place.version() == ["2"])
         }
     }
 

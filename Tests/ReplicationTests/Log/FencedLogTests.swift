@@ -212,6 +212,36 @@ import Testing
         }
     }
 
+    @Test func `another file under the own name is a lost race only near the last confirmation`() async throws {
+        try await withBench { bench in
+            let (frozen, other) = (bench.log(), bench.log())
+            #expect(try await frozen.append(1) == .committed(txid(1)))
+            _ = try await other.catchUp()
+            bench.faults.plan(.create, .loseAnswer)
+            // The check of what must still be there, and then the reading back.
+            bench.faults.plan(
+                .get,
+                .first {},
+                .first {
+                    // It has the name and counts; then the name comes free, and another one that stood still takes it.
+                    await expectNoError {
+                        let stray = try LogBench.file(9, other.nextHeader(pageSize: LogBench.pageSize, commit: 1))
+                        _ = try await other.catchUp()
+                        _ = try await other.append(3)
+                        _ = try await bench.store.put(LogBench.key(3, level: 1, from: 1), [1])
+                        try await bench.store.put(LogBench.key(2), stray.bytes)
+                    }
+                    bench.advanceStore(by: .seconds(3600))
+                }
+            )
+            guard case .unknown = try await frozen.append(2) else {
+                Issue.record("the batch counts, and would be added again")
+                return
+            }
+            #expect(try await frozen.fetchNewer() == .restore)
+        }
+    }
+
     @Test func `nothing new is believed only near the last confirmation`() async throws {
         try await withBench { bench in
             let (idle, other) = (bench.log(), bench.log())
@@ -241,6 +271,25 @@ import Testing
             #expect(bench.faults.takeCalls() == ["get \(LogBench.key(3))", "list ltx/"])
             #expect(try await log.append(3) == .committed(txid(3)))
             #expect(bench.faults.takeCalls() == ["create \(LogBench.key(3))"])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `what is known to be newer and is not applied yet makes no state current`(isOld: Bool) async throws {
+        try await withBench { bench in
+            let (writer, reader) = (bench.log(), bench.log())
+            #expect(try await writer.append(1) == .committed(txid(1)))
+            #expect(writer.currentAt != nil)
+            _ = try await reader.catchUp()
+            #expect(reader.currentAt != nil)
+            #expect(try await writer.append(2) == .committed(txid(2)))
+            if isOld { bench.advanceLocal(by: .seconds(3600)) }
+            let asked = try #require(reader.currentAt)
+            // Confirmed it is: until now, no name has come free.
+            guard case .files(let files) = try await reader.fetchNewer() else { throw LogError.restoreNeeded }
+            #expect(reader.currentAt ?? asked <= asked)
+            await reader.advance(to: try #require(files.last).position)
+            #expect(try #require(reader.currentAt) > asked)
         }
     }
 

@@ -16,6 +16,7 @@ struct LogSimulation {
         case takesATimeoutForAFailure
         case freesNamesAtOnce
         case looksAtTheClockOnlyBeforeThePUT
+        case takesAnyOtherFileForALostRace
         case catchesUpByGETHoweverOld
     }
 
@@ -241,6 +242,8 @@ struct LogSimulation {
         var event = event
         switch (event, mutation) {
         case (.created, .looksAtTheClockOnlyBeforeThePUT): event = .created(at: believed)
+        case (.readBack(.other(let nodeID, _)), .takesAnyOtherFileForALostRace):
+            event = .readBack(.other(nodeID: nodeID, at: believed))
         case (.looked(let isThere, _), .catchesUpByGETHoweverOld): event = .looked(isThere: isThere, at: believed)
         case (.absent, .catchesUpByGETHoweverOld): event = .absent(at: believed)
         case (.fetched(let entry, let count, _), .catchesUpByGETHoweverOld):
@@ -266,7 +269,7 @@ struct LogSimulation {
                 .answer(writer: writer, token: token, .paused)
             )
         case .readBack where mutation == .takesATakenNameForALostRace && writers[writer].takenName:
-            return take(.readBack(.other(nodeID: 99)), writer)
+            return take(.readBack(.other(nodeID: 99, at: writers[writer].machine.confirmation?.storeTime)), writer)
         default: break
         }
         if random.isOnce(in: 12) { freeze(writer) }
@@ -360,7 +363,9 @@ struct LogSimulation {
             return create(Int(txid.rawValue), object)
         case .readBack(let txid):
             guard let found = objects[Int(txid.rawValue)] else { return .readBack(.absent) }
-            guard found.attempt == object?.attempt else { return .readBack(.other(nodeID: found.entry.nodeID)) }
+            guard found.attempt == object?.attempt else {
+                return .readBack(.other(nodeID: found.entry.nodeID, at: storeTime))
+            }
             return .readBack(.mine(at: storeTime))
         case .list:
             // As it was a while ago, which some services do not rule out.

@@ -36,7 +36,9 @@ import Testing
 
     @Test(arguments: LogSimulation.Mutation.allCases)
     func `a broken rule is noticed`(mutation: LogSimulation.Mutation) {
-        let caught = (0..<20_000 as Range<UInt64>).first { seed in
+        // One of them needs a race that comes once in a hundred thousand schedules.
+        let seeds = [113_419, 151_122] + Array(0..<20_000 as Range<UInt64>)
+        let caught = seeds.first { seed in
             var simulation = LogSimulation(seed: seed, mutation: mutation)
             simulation.run()
             return simulation.violation != nil
