@@ -470,22 +470,33 @@ def test_a_mistyped_prefix_is_refused_where_a_replica_is_required(start_server, 
     assert [task["id"] for task in server.all_tasks()] == [number]
 
 
+MIGRATE = ["--db", "app.db", "--migrations", str(MIGRATIONS)]
+SEED = ["--db", "app.db", "--seeds", str(SEEDS)]
+
+
 def test_commands_write_through_the_log(start_server, replica, tmp_path) -> None:
-    database = ["--db", "app.db"]
-    folders = {"migrate": ["--migrations", str(MIGRATIONS)], "seed": ["--seeds", str(SEEDS)]}
-    for command in (["migrate", "latest"], ["seed", "run"]):
-        options = [*database, *folders[command[0]], "--replica", replica]
-        done = run_api(*command, *options, cwd=tmp_path)
+    for command in (["migrate", "latest", *MIGRATE], ["seed", "run", *SEED]):
+        done = run_api(*command, "--replica", replica, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     expected = tasks_in(tmp_path / "app.db")
     assert expected and tasks_in(restored(replica, tmp_path)) == expected
-    # Without the replica they would write what the log never has.
+    # The database knows by itself of which folder it is a copy.
+    done = run_api("seed", "run", "--force", *SEED, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    more = tasks_in(tmp_path / "app.db")
+    assert len(more) > len(expected) and tasks_in(restored(replica, tmp_path, "more.db")) == more
+    assert len(start_server(replica=replica).all_tasks()) == len(more)
+
+
+def test_commands_do_not_write_past_the_log_in_a_bucket(bucket, tmp_path) -> None:
+    replica = bucket.new_prefix()
+    done = run_api("migrate", "latest", *MIGRATE, "--replica", replica, cwd=tmp_path, **Bucket.KEYS)
+    assert done.returncode == 0, done.stderr
     before = (tmp_path / "app.db").read_bytes()
-    for command in (["migrate", "rollback", "--all"], ["seed", "run", "--force"]):
-        done = run_api(*command, *database, *folders[command[0]], cwd=tmp_path)
+    for command in (["migrate", "rollback", "--all", *MIGRATE], ["seed", "run", *SEED]):
+        done = run_api(*command, cwd=tmp_path, **Bucket.KEYS)
         assert done.returncode == 1 and "is a copy of the log at" in done.stderr, done
     assert (tmp_path / "app.db").read_bytes() == before
-    assert len(start_server(replica=replica).all_tasks()) == len(expected)
 
 
 # Other modes and replicas.
