@@ -32,6 +32,8 @@ package struct ReplicationConfiguration: Sendable {
     package var assumesSingleWriter = false
     /// In `async`: how long after a commit its pages are sent at the latest.
     package var syncInterval = Duration.seconds(1)
+    /// How often to prove that the log can be restored; nil for never.
+    package var proofInterval: Duration?
 
     package init() {}
 }

@@ -2,6 +2,7 @@ import APIRoutes
 import CLinux
 import Domain
 import FoundationEssentials
+import HTTP
 import HTTPServer
 package import Logging
 import Metrics
@@ -11,89 +12,79 @@ import Storage
 
 /// The running service: restores, migrates, serves, and stops in the opposite order.
 package final class Service: Sendable {
-    package let port: Int
-
     private let data: DurableDatabase
-    private let server: Server
-    private let adminServer: Server?
+    private let ports: Ports
     private let logger: Logger
+
+    package var port: Int { ports.server.port }
 
     /// When this returns, clients are served.
     ///
-    /// The signals are held as soon as there is something that must be finished.
+    /// Where a restore may take a while, they are told meanwhile how far it is. The signals are held as soon as there is
+    /// something that must be finished.
     package init(_ configuration: ServiceConfiguration, logger: Logger, signals: Signals) throws {
         Self.keepFreedMemory()
         self.logger = logger
-        // Read first: in a wrong folder nothing must be made.
-        let migrations = try SQLFile.all(in: configuration.migrationsPath)
-        let seeds = try configuration.seedsPath.map { folder throws(SchemaError) in try SQLFile.all(in: folder) }
         let metrics = ServiceMetrics(Registry())
-        var databaseConfiguration = Database.Configuration()
-        databaseConfiguration.didRunBatch = metrics.didRunBatch
-        databaseConfiguration.writeTimeout = configuration.writeTimeout
-        databaseConfiguration.report = { failure in
-            logger.log(.error, "database trouble") { $0.add("error", failure) }
+        let readers = LoopReaders(logger)
+        let progress = StartProgress()
+        let handler = SwitchableHandler(BootAPI { progress.progress })
+        let adminHandler = SwitchableHandler(BootAPI { progress.progress })
+        let listen = { () throws(ListenError) in
+            try Ports(configuration, handler, admin: adminHandler, readers.hooks)
         }
-        data = try DurableDatabase(
-            configuration.databasePath,
-            configuration.replication,
-            database: databaseConfiguration,
-            registry: metrics.registry,
-            logger: logger
-        )
-        let newest: String
+
+        // Read first: in a wrong folder nothing must be made.
+        let files = try SchemaFiles(configuration)
+        let earlyPorts = configuration.replication.durability == .local ? nil : try listen()
+        if let earlyPorts { logger.log("waiting for the database", earlyPorts, configuration) }
         do {
-            newest = try data.bringUp(configuration.migratesAtStart, migrations, seeds, logger)
+            data = try Self.data(configuration, metrics, progress, logger)
+        } catch {
+            earlyPorts?.abandon()
+            throw error
+        }
+        do {
+            progress.migrate()
+            let newest = try data.bringUp(configuration.migratesAtStart, files.migrations, files.seeds, logger)
+            metrics.watch(data.database, at: data.file.path)
+            let surface: API.Surface = configuration.adminPort == nil ? .all : .service
+            let api = APIMaker(data, newest: newest, configuration, metrics.registry, logger)
+            signals.hold()
+            handler.change(to: api.make(surface))
+            adminHandler.change(to: api.make(.operations))
+            ports = try earlyPorts ?? listen()
         } catch {
             // What was begun is not left half done; the reason to stop is what counts.
+            earlyPorts?.abandon()
             try? data.close(within: configuration.shutdownTimeout)
             throw error
         }
-        let (file, database) = (data.file, data.database)
-        metrics.watch(database, at: file.path)
-        let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
-        let report = StatusReport(
+        readers.attach(ports, to: data.database)
+        metrics.watch(ports.server)
+        logger.log("listening", ports, configuration)
+    }
+
+    private static func data(
+        _ configuration: ServiceConfiguration,
+        _ metrics: ServiceMetrics,
+        _ progress: StartProgress,
+        _ logger: Logger
+    ) throws -> DurableDatabase {
+        var database = Database.Configuration()
+        database.didRunBatch = metrics.didRunBatch
+        database.writeTimeout = configuration.writeTimeout
+        database.report = { failure in
+            logger.log(.error, "database trouble") { $0.add("error", failure) }
+        }
+        return try DurableDatabase(
+            configuration.databasePath,
+            configuration.replication,
             database: database,
-            path: file.path,
-            instanceID: String(UInt64.random(in: 1 ... .max), radix: 16),
-            durability: data.durability.rawValue
+            registry: metrics.registry,
+            logger: logger,
+            progress: progress.restore
         )
-        let freshness = data.freshness(maxStaleness: configuration.maxStaleness)
-        let api = { @Sendable [data] (surface: API.Surface) in
-            API(
-                todos: SQLiteTodoRepository(database, now: now),
-                users: SQLiteUserRepository(database, now: now),
-                pastes: SQLitePasteRepository(database, now: now),
-                readiness: { Self.readiness(data, newest: newest) },
-                status: report.status,
-                freshness: freshness,
-                access: configuration.access,
-                surface: surface,
-                metrics: metrics.registry,
-                logger: logger
-            )
-        }
-        signals.hold()
-        let hooks = Self.hooks(database, logger)
-        do {
-            let surface: API.Surface = configuration.adminPort == nil ? .all : .service
-            server = try Server(configuration.server, handler: api(surface), hooks: hooks)
-            adminServer = try configuration.adminServer.map { configuration throws(ListenError) in
-                try Server(configuration, handler: api(.operations), hooks: hooks)
-            }
-        } catch {
-            try? data.close(within: configuration.shutdownTimeout)
-            throw error
-        }
-        metrics.watch(server)
-        port = server.port
-        logger.log(.info, "listening") { fields in
-            fields.add("host", configuration.server.host)
-            fields.add("port", Int64(server.port))
-            if let adminServer { fields.add("admin_port", Int64(adminServer.port)) }
-            fields.add("database", file.path)
-            fields.add("version", Version.current)
-        }
     }
 
     /// Finishes what has begun, then closes the database, all within the limit.
@@ -101,13 +92,11 @@ package final class Service: Sendable {
     /// Nothing that was answered is lost even without it.
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
-        let cutOffCount = server.drain(within: limit * 3 / 5)
-        _ = adminServer?.drain(within: .zero)
+        let cutOffCount = ports.drain(within: limit * 3 / 5)
         do { try data.close(within: limit / 5) } catch {
             logger.log(.error, "the database was not closed in order") { $0.add("error", "\(error)") }
         }
-        server.stop()
-        adminServer?.stop()
+        ports.stop()
         logger.log(cutOffCount == 0 ? .info : .warning, "stopped") { $0.add("cut_off", Int64(cutOffCount)) }
     }
 
@@ -118,41 +107,68 @@ package final class Service: Sendable {
     private static func keepFreedMemory() {
         mallopt(M_TRIM_THRESHOLD, 8 << 20)
     }
+}
 
-    private static func readiness(_ data: DurableDatabase, newest: String) -> Readiness {
-        if let halt = data.halt { return .notReady("Nothing can be written any more.", cause: halt) }
-        do {
-            let applied = try data.database.read { connection in
-                // A database that was never migrated has no such table.
-                let isMigrated = try connection.first(
-                    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
-                ) { _ in true }
-                guard isMigrated == true else { return "" }
-                return try connection.first("SELECT max(name) FROM schema_migrations") { $0.textOrNull(0) ?? "" } ?? ""
-            }
-            guard applied >= newest else { return .notReady("Migrations are pending.") }
-            // Another instance has a newer version of the program: its schema may still have what this one uses.
-            guard try applied == newest || data.database.read(StorageSchema.fits) else {
-                return .notReady("The database has a newer schema, which this version does not know.")
-            }
-            return .ready(schema: applied, durability: data.durability.rawValue)
-        } catch {
-            return .notReady("The database does not answer.", cause: "\(error)")
-        }
+/// What the schema is made of.
+private struct SchemaFiles {
+    let migrations: [SQLFile]
+    let seeds: [SQLFile]?
+
+    init(_ configuration: ServiceConfiguration) throws(SchemaError) {
+        migrations = try SQLFile.all(in: configuration.migrationsPath)
+        seeds = try configuration.seedsPath.map { folder throws(SchemaError) in try SQLFile.all(in: folder) }
+    }
+}
+
+/// Puts the API together over a database that is ready for it.
+private struct APIMaker {
+    private let data: DurableDatabase
+    private let newest: String
+    private let access: AccessPolicy
+    private let freshness: any ReadFreshness
+    private let report: StatusReport
+    private let registry: Registry
+    private let logger: Logger
+
+    init(
+        _ data: DurableDatabase,
+        newest: String,
+        _ configuration: ServiceConfiguration,
+        _ registry: Registry,
+        _ logger: Logger
+    ) {
+        (self.data, self.newest, self.registry, self.logger) = (data, newest, registry, logger)
+        access = configuration.access
+        freshness = data.freshness(maxStaleness: configuration.maxStaleness)
+        report = StatusReport(data)
     }
 
-    private static func hooks(_ database: Database, _ logger: Logger) -> LoopHooks {
-        var hooks = LoopHooks()
-        hooks.starts = { loop in
-            do {
-                try database.attachThread(deliver: loop.submit)
-            } catch {
-                // It serves all the same, with the reader that all threads share.
-                logger.log(.warning, "a thread has no reader of its own") { $0.add("error", "\(error)") }
-            }
+    func make(_ surface: API.Surface) -> API {
+        let now = { @Sendable in Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970)) }
+        return API(
+            todos: SQLiteTodoRepository(data.database, now: now),
+            users: SQLiteUserRepository(data.database, now: now),
+            pastes: SQLitePasteRepository(data.database, now: now),
+            readiness: { [data, newest] in data.readiness(newest: newest) },
+            status: report.status,
+            freshness: freshness,
+            access: access,
+            surface: surface,
+            metrics: registry,
+            logger: logger
+        )
+    }
+}
+
+extension Logger {
+    /// Says where the service listens.
+    fileprivate func log(_ message: StaticString, _ ports: Ports, _ configuration: ServiceConfiguration) {
+        log(.info, message) { fields in
+            fields.add("host", configuration.server.host)
+            fields.add("port", Int64(ports.server.port))
+            if let adminServer = ports.adminServer { fields.add("admin_port", Int64(adminServer.port)) }
+            fields.add("database", configuration.databasePath)
+            fields.add("version", Version.current)
         }
-        hooks.turnEnds = database.endSnapshot
-        hooks.stops = database.detachThread
-        return hooks
     }
 }

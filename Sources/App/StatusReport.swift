@@ -2,19 +2,30 @@ import APIRoutes
 import Glibc
 import SQLite
 
-/// Gathers what `/status` shows of the database; replicas tell of themselves.
+/// Gathers what `/status` shows.
 struct StatusReport: Sendable {
     /// Above this, counting rows would hold up those who share the thread.
     private static let countedBytesMax: Int64 = 64 << 20
 
-    let database: Database
-    let path: String
-    let instanceID: String
-    let durability: String
-    let start = ContinuousClock.now
+    private let data: DurableDatabase
+    private let instanceID: String
+    private let start = ContinuousClock.now
+
+    init(_ data: DurableDatabase) {
+        self.data = data
+        // Where there is a log, the name under which this process writes to it.
+        instanceID = String(data.writerID ?? UInt64.random(in: 1 ... .max), radix: 16)
+    }
 
     @Sendable func status() async throws -> ServiceStatus {
-        var status = ServiceStatus(instanceID: instanceID, durability: durability, uptime: .now - start)
+        let (database, path) = (data.database, data.file.path)
+        var status = ServiceStatus(
+            instanceID: instanceID,
+            durability: data.durability.rawValue,
+            uptime: .now - start
+        )
+        status.replicas = data.replicaStatuses
+        status.proof = data.lastProof
         status.database.bytes = Self.size(path)
         status.database.walBytes = Self.size("\(path)-wal")
         let isCounted = status.database.bytes + status.database.walBytes <= Self.countedBytesMax

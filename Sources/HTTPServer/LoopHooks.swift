@@ -1,7 +1,5 @@
 /// What else a program does on the server's threads.
 package struct LoopHooks: Sendable {
-    /// On each loop's thread, before it serves.
-    package var starts: @Sendable (EventLoop) -> Void = { _ in }
     /// On a loop's thread, when nothing more can be done at once.
     package var turnEnds: @Sendable () -> Void = {}
     /// On a loop's thread, after it has served.

@@ -44,13 +44,15 @@ package final class Server: Sendable {
         threads = Mutex(
             workers.map { worker in
                 JoinableThread(
-                    WorkerThread(named: "http-loop") { [workers] in
-                        hooks.starts(worker.loop)
-                        worker.run(beside: workers)
-                    }
+                    WorkerThread(named: "http-loop") { [workers] in worker.run(beside: workers) }
                 )
             }
         )
+    }
+
+    /// Runs `body` on each loop's thread, soon.
+    package func onEachLoop(_ body: @escaping @Sendable (EventLoop) -> Void) {
+        for worker in workers { worker.loop.submit { body(worker.loop) } }
     }
 
     package var connectionCount: Int { load.connectionCount }

@@ -27,18 +27,21 @@ package struct Migrator {
         try MigrationPlan(migrations, applied: try Self.applied(connection))
     }
 
-    /// Does what `choose` picks from the plan, and tells `didRun` of each migration as soon as it is committed.
+    /// Does what `choose` picks from the plan, one after the other, and returns how many ran.
     ///
-    /// - Returns: How many ran.
+    /// Asks `willRun` before each migration, which may throw to prevent it, and tells `didRun` of each as soon as it is
+    /// committed.
     package func run(
         _ direction: Direction,
         _ choose: (MigrationPlan) throws(SchemaError) -> [Migration],
+        willRun: (String) throws -> Void = { _ in },
         didRun: (Migration) -> Void = { _ in }
     ) throws -> Int {
         // Chosen once, by name: while they run, one after the other, the plan moves under them.
         let chosen = try choose(try plan()).map(\.name)
         var count = 0
         for name in chosen {
+            try willRun(name)
             let migration = try atomically {
                 let plan = try plan()
                 let isApplied = plan.applied.contains { $0.name == name }

@@ -17,8 +17,8 @@ enum CommandTree {
         ],
         options: [.help, .version],
         subcommands: [
-            serve, migrate, seed, doctor, health, replicate, status, restore, databases, ltx, snapshots, generations,
-            wal,
+            serve, migrate, seed, doctor, health, replicate, status, restore, verify, databases, ltx, snapshots,
+            generations, wal,
             torture, openapi, config, completions, version, .help,
         ]
     )
@@ -41,7 +41,10 @@ enum CommandTree {
         summary: "Change the database's schema.",
         discussion: """
             Migrations are files <timestamp>_<name>.sql with a `-- migrate:up` and a `-- migrate:down` section. Each \
-            runs in one transaction together with its record: it is there whole, or not at all.
+            runs in one transaction together with its record: it is there whole, or not at all. With a replica, each \
+            first records a restore point there, and `api restore --point before:<migration>` goes back to it: for an hour \
+            in any case, and then for as long as a file of the replica ends at just that transaction, which is usually a \
+            day.
             """,
         examples: [
             ("api migrate latest", "apply all that are pending"),
@@ -165,6 +168,7 @@ enum CommandTree {
         examples: [
             ("api restore -o app.db s3://bucket/app", "the newest state"),
             ("api restore --timestamp 2026-11-21T00:21:30Z -o app.db file:///backup/app", "the state at a time"),
+            ("api restore --point before:20261101090100_create_users -o app.db s3://bucket/app", "before a migration"),
             ("api restore --config litestream.yml /data/app.db", "where and from what a configuration says"),
             ("api restore --if-db-not-exists --if-replica-exists /data/app.db", "at the start of a container"),
             ("api restore -f -o copy.db s3://bucket/app", "a copy that follows, for readers"),
@@ -173,6 +177,11 @@ enum CommandTree {
             Option("output", .value("PATH"), aliases: ["o"], completion: .file, help: "Where to; a URL needs it."),
             replica,
             Option("txid", .value("TXID"), help: "The state after this transaction; 16 hexadecimal digits."),
+            Option(
+                "point",
+                .value("NAME"),
+                help: "The state before a migration: before:<migration>, while the replica keeps that transaction."
+            ),
             Option("timestamp", .value("TIME"), help: "The state at this time, as RFC 3339 writes it."),
             Option("generation", .value("NAME"), help: "Litestream 0.3: from this generation."),
             Option("index", .value("HEX"), help: "Litestream 0.3: the state at the end of this WAL file."),
@@ -193,6 +202,19 @@ enum CommandTree {
             litestreamConfig, noExpandEnv, json,
         ],
         positionals: [replicaArgument]
+    )
+
+    private static let verify = Command(
+        "verify",
+        summary: "Prove that the service's replica can be restored.",
+        discussion: """
+            Restores the newest state to a temporary file beside the database, lets SQLite check all of it, and compares \
+            it page by page with the database, where that is known to be at the same transaction: after a clean shutdown. \
+            A service that runs can do it itself, with --verify-interval. Exits 1 if anything is wrong. Of several \
+            replicas each is verified.
+            """,
+        examples: [("api verify --replica s3://bucket/app", "can this be restored, and is it whole?")],
+        options: [database, json] + replication
     )
 
     private static let databases = Command(
@@ -502,6 +524,13 @@ enum CommandTree {
                 environment: ["MAX_STALENESS"],
                 help:
                     "Before a read, ask the replica for others' writes if that was longer ago; without it, only X-Min-TXID asks."
+            ),
+            Option(
+                "verify-interval",
+                .value("TIME"),
+                environment: ["VERIFY_INTERVAL"],
+                help: "How often to restore the replica beside the database, if something was written, and compare; "
+                    + "needs room for a second database."
             ),
             shutdownTimeout,
         ] + replication + accessOptions

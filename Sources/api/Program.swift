@@ -57,6 +57,7 @@ enum Program {
         case "status": return try StatusCommand(invocation, console).run()
         case "replicate": return try ReplicateCommand(invocation, console).run()
         case "restore": return try RestoreCommand(invocation, console).run()
+        case "verify": return try VerifyCommand(invocation, console).run()
         case "databases", "ltx", "snapshots", "generations", "wal":
             return try ListingCommand(invocation, console).run()
         case "torture": return try TortureCommand(invocation, console).run()

@@ -11,6 +11,8 @@ struct RestoreCommand {
     private let source: ReplicaSource
     private let path: String
     private let target: RestorePlan.Target
+    /// The migration whose restore point is the target, if that was named.
+    private let migration: String?
     private let generation: GenerationID?
     private let check: IntegrityCheck
     private let parallelism: Int
@@ -23,6 +25,12 @@ struct RestoreCommand {
         self.invocation = invocation
         self.console = console
         target = try Self.target(invocation)
+        migration = try invocation["point"].map { setting throws(UsageError) in
+            guard let migration = RestorePoints.migration(of: setting.text) else {
+                throw setting.refused(expected: "a point's name: before:<migration>")
+            }
+            return migration
+        }
         generation = try invocation["generation"].map { (setting: Setting) throws(UsageError) in
             guard let id = GenerationID(setting.text) else {
                 throw setting.refused(expected: "the 16 hexadecimal digits of a generation")
@@ -35,7 +43,7 @@ struct RestoreCommand {
         followInterval = invocation.flag("follow") ? interval : nil
         if followInterval != nil {
             let others =
-                ["txid", "timestamp", "generation", "index"].filter { invocation[$0] != nil }
+                ["txid", "point", "timestamp", "generation", "index"].filter { invocation[$0] != nil }
                 + ["if-db-not-exists", "dry-run"].filter { invocation.flag($0) }
             guard others.isEmpty else {
                 throw invocation.usageError("--follow and --\(others[0]) exclude each other")
@@ -49,7 +57,7 @@ struct RestoreCommand {
     }
 
     private static func target(_ invocation: Invocation) throws(UsageError) -> RestorePlan.Target {
-        let targets = ["txid", "timestamp", "index"].compactMap { invocation[$0] == nil ? nil : "--\($0)" }
+        let targets = ["txid", "point", "timestamp", "index"].compactMap { invocation[$0] == nil ? nil : "--\($0)" }
         guard targets.count < 2 else {
             throw invocation.usageError("\(targets.joined(separator: " and ")) exclude each other")
         }
@@ -89,10 +97,11 @@ struct RestoreCommand {
     private func work() async throws -> ExitCode {
         let replica = try await chosenReplica()
         let restorer = Restorer(replica.store, parallelism: parallelism)
+        let target = try await chosenTarget(replica)
         do throws(RestoreError) {
-            if invocation.flag("dry-run") { return try await show(restorer) }
+            if invocation.flag("dry-run") { return try await show(restorer, target) }
             if let followInterval { return try await follow(restorer, replica, every: followInterval) }
-            _ = try await restore(restorer, replica)
+            _ = try await restore(restorer, replica, target)
             return .success
         } catch {
             switch error {
@@ -125,9 +134,18 @@ struct RestoreCommand {
         return newest.replica
     }
 
+    private func chosenTarget(_ replica: (name: String, store: any ObjectStore)) async throws -> RestorePlan.Target {
+        guard let migration else { return target }
+        do throws(RestorePointError) {
+            return .txid(try await RestorePoints(replica.store).txid(before: migration))
+        } catch {
+            throw ServiceError("cannot restore from \(replica.store.name): \(error)")
+        }
+    }
+
     // MARK: What it would do
 
-    private func show(_ restorer: Restorer) async throws(RestoreError) -> ExitCode {
+    private func show(_ restorer: Restorer, _ target: RestorePlan.Target) async throws(RestoreError) -> ExitCode {
         let plan = try await restorer.plan(target, generation: generation)
         var table = Table(["key", "size", "created"])
         for object in plan.objects {
@@ -143,7 +161,8 @@ struct RestoreCommand {
 
     private func restore(
         _ restorer: Restorer,
-        _ replica: (name: String, store: any ObjectStore)
+        _ replica: (name: String, store: any ObjectStore),
+        _ target: RestorePlan.Target
     ) async throws(RestoreError) -> RestorePlan {
         let progress = RestoreProgress()
         let start = ContinuousClock.now
@@ -182,7 +201,7 @@ struct RestoreCommand {
         let follower = Follower(replica.store, path: path)
         var start = try await follower.position()
         if start == nil {
-            let plan = try await restore(restorer, replica)
+            let plan = try await restore(restorer, replica, .latest)
             guard case .ltx(let files) = plan.steps, let last = files.last else { throw .plan(.noTXIDs) }
             try await follower.begin(at: last.maxTXID)
             start = last.maxTXID

@@ -48,6 +48,7 @@ struct ServeCommand {
         configuration.adminHost = try invocation.string("admin-host")
         configuration.maxStaleness = try invocation["max-staleness"]?.duration(in: .zero...timeouts.upperBound)
         configuration.replication = try ServiceReplicas.configuration(invocation, console)
+        configuration.replication.proofInterval = try Self.proofInterval(invocation, configuration.replication)
         configuration.server = try Self.server(invocation, timeouts)
         self.configuration = configuration
     }
@@ -67,6 +68,17 @@ struct ServeCommand {
             logger.close(within: .milliseconds(200))
         }
         service.stop(within: configuration.shutdownTimeout)
+    }
+
+    private static func proofInterval(
+        _ invocation: Invocation,
+        _ replication: ReplicationConfiguration
+    ) throws(UsageError) -> Duration? {
+        guard let setting = invocation["verify-interval"] else { return nil }
+        guard !replication.replicas.isEmpty else {
+            throw setting.refused(expected: "a replica to verify", hint: "Name one with --replica or REPLICA_URL.")
+        }
+        return try setting.duration(in: .seconds(1)...Duration.seconds(365 * 86_400))
     }
 
     private static func server(

@@ -5,7 +5,7 @@ import LitestreamConfiguration
 import ObjectStore
 import Replication
 
-/// Reads where a service's writes go from the options that `serve`, `migrate`, `seed` and `doctor` share.
+/// Reads where a service's writes go from the options that `serve` and the other commands of the service share.
 enum ServiceReplicas {
     static func configuration(
         _ invocation: Invocation,

@@ -46,6 +46,7 @@ OPTIONS = {
     "token": "--token",
     "token_file": "--token-file",
     "trusted_proxies": "--trusted-proxies",
+    "verify_interval": "--verify-interval",
     "write_timeout": "--write-timeout",
 }
 

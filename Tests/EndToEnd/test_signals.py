@@ -80,7 +80,8 @@ def test_the_time_to_finish_can_be_chosen(start_server) -> None:
         signalled = time.monotonic()
         server.signal()
         server.wait(2.5)
-    assert time.monotonic() - signalled > 0.8, "it did not wait for the request in flight"
+    # Most of it is for requests; the rest is for closing the database.
+    assert time.monotonic() - signalled > 0.55, "it did not wait for the request in flight"
 
 
 def test_a_second_signal_ends_it_at_once(start_server) -> None:

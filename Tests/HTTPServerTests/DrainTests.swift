@@ -149,19 +149,16 @@ struct DrainTests {
         #expect(try clients.map { try $0.answer().fields["x-thread"] } == threads)
     }
 
-    @Test func `hooks run on the loop's thread and the last one after it has served`() throws {
+    @Test func `what is for each loop runs before it is stopped, and the last hook after that`() throws {
         let log = Mutex<[String]>([])
         var hooks = LoopHooks()
-        hooks.starts = { loop in
-            log.withLock { $0.append("starts") }
-            loop.submit { log.withLock { $0.append("submitted") } }
-        }
         hooks.stops = { log.withLock { $0.append("stops") } }
         var configuration = ServerConfiguration()
         (configuration.host, configuration.port) = ("127.0.0.1", 0)
         let server = try Server(configuration, handler: MadeUpHandler(), hooks: hooks)
+        server.onEachLoop { _ in log.withLock { $0.append("for each") } }
         #expect(server.drain(within: .seconds(5)) == 0)
         server.stop()
-        #expect(log.withLock { $0 } == ["starts", "submitted", "stops"])
+        #expect(log.withLock { $0 } == ["for each", "stops"])
     }
 }

@@ -74,7 +74,8 @@ extension JSONWriter {
         key("is_gate")
         bool(replica.isGate)
         key("lag_milliseconds")
-        optional(replica.lagSeconds.map { Int64($0 * 1000) })
+        // Rounded up: 0 says that nothing is missing.
+        optional(replica.lagSeconds.map { Int64(($0 * 1000).rounded(.up)) })
         key("txid")
         if let txid = replica.txid { hexadecimal(txid) } else { null() }
         key("snapshot_time_ms")

@@ -1,4 +1,6 @@
+import LTX
 import Logging
+import Replication
 import SQLite
 package import Schema
 
@@ -26,7 +28,9 @@ extension DurableDatabase {
         return plan.pending.last?.name ?? plan.applied.last?.name ?? ""
     }
 
-    /// Migrates, as ``Migrator/run(_:_:didRun:)`` does; `didRun` hears of what is durable.
+    /// Migrates, as ``Migrator/run(_:_:willRun:didRun:)`` does; `didRun` hears of what is durable.
+    ///
+    /// With a replica, the way up first records there how to go back.
     @discardableResult
     package func migrate(
         _ direction: Migrator.Direction,
@@ -34,8 +38,12 @@ extension DurableDatabase {
         _ choose: @escaping @Sendable (MigrationPlan) throws(SchemaError) -> [Migration],
         didRun: @escaping @Sendable (Migration) -> Void = { _ in }
     ) throws -> Int {
-        try database.exclusively { connection, gate in
-            try Migrator(connection, gate: gate, files: files).run(direction, choose, didRun: didRun)
+        try database.exclusively { [backing] connection, gate in
+            try Migrator(connection, gate: gate, files: files).run(direction, choose) { name in
+                if direction == .up { try backing?.recordRestorePoint(before: name) }
+            } didRun: { migration in
+                didRun(migration)
+            }
         }
     }
 
@@ -49,6 +57,28 @@ extension DurableDatabase {
     ) throws -> Int {
         try database.exclusively { connection, gate in
             try Seeder(connection, gate: gate, files: files).run(only: name, isForced: isForced, didRun: didRun)
+        }
+    }
+}
+
+extension Backing {
+    /// How long the log may take to get what only the disk has.
+    private var restorePointPatience: Duration { .seconds(30) }
+
+    /// Records where in the log the database is; for the writer's thread, while nobody else can write.
+    ///
+    /// A log that has nothing yet has no state to go back to.
+    fileprivate func recordRestorePoint(before migration: String) throws {
+        guard asyncGate?.settle(within: restorePointPatience) ?? true else {
+            throw ServiceError("no restore point before \(migration): the replica does not keep up")
+        }
+        guard let txid = log.position?.txid else { return }
+        do {
+            try blocking { [store = replica.store] in
+                try await RestorePoints(store).record(before: migration, txid)
+            }
+        } catch {
+            throw ServiceError("no restore point before \(migration) could be recorded: \(error)")
         }
     }
 }

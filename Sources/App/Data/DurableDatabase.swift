@@ -14,7 +14,7 @@ package final class DurableDatabase: Sendable {
     package let file: DatabaseFile
     package let database: Database
     package let durability: ReplicationConfiguration.Durability
-    private let backing: Backing?
+    let backing: Backing?
 
     /// Opens the database of `configuration`, restored from its replica where there is one.
     ///
@@ -65,6 +65,7 @@ package final class DurableDatabase: Sendable {
         let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
             log.log.noteBase(key)
         }
+        upkeep.learn(booted.listing)
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
             Follower(follower, of: replicas[0], booted.layout, source, registry, logger)
@@ -72,10 +73,11 @@ package final class DurableDatabase: Sendable {
         for follower in followers { log.addListener(follower.offer) }
         backing = Backing(
             replica: replicas[0],
-            log: log.log,
+            log: log,
             asyncGate: gates.asyncGate,
             upkeep: upkeep,
             followers: followers,
+            proofs: try Self.proofs(file.path, replicas[0], source, configuration.proofInterval, registry, logger),
             logger: logger
         )
     }
@@ -89,6 +91,7 @@ package final class DurableDatabase: Sendable {
         let mustResume: Bool
         /// The local database is to be the log's first transaction.
         let mustAdopt: Bool
+        let listing: ReplicaListing
         let restoreSeconds: Double
     }
 
@@ -122,6 +125,7 @@ package final class DurableDatabase: Sendable {
                     layout: result.layout,
                     mustResume: result.plan.resumes,
                     mustAdopt: result.start.tip == nil && result.plan != .fresh,
+                    listing: result.listing,
                     restoreSeconds: seconds
                 )
             } catch let error as BootError {
@@ -213,57 +217,41 @@ package final class DurableDatabase: Sendable {
         } catch { throw unwritable(error) }
     }
 
+    private static func proofs(
+        _ path: String,
+        _ replica: ReplicaStore,
+        _ source: SnapshotSource,
+        _ interval: Duration?,
+        _ registry: Registry,
+        _ logger: Logger
+    ) throws -> ProofSchedule? {
+        let path = "\(path).proof"
+        do throws(FileError) { try RestoreProof.removeLeftovers(at: path) } catch {
+            throw ServiceError("cannot write beside the database: \(error)")
+        }
+        // Also where nothing is proven: what is asked for it can always be read.
+        let metrics = ProofMetrics(registry)
+        guard let interval else { return nil }
+        return ProofSchedule(RestoreProof(replica.store, at: path), every: interval, against: source, metrics, logger)
+    }
+
     /// For reads that must not miss what other instances have written.
     package func freshness(maxStaleness: Duration?) -> any ReadFreshness {
         guard let backing, durability == .replicated else { return LocalFreshness() }
-        return LogFreshness(backing.log, database, maxStaleness: maxStaleness)
+        return LogFreshness(backing.log.log, database, maxStaleness: maxStaleness)
     }
 
     /// Why nothing is written any more, if so.
-    package var halt: String? { backing?.log.halt.map { "\($0)" } }
+    package var halt: String? { backing?.log.log.halt.map { "\($0)" } }
 
     /// Stops, with everything durable that was promised; the file is then where the log ends, and says so.
     ///
     /// Replicas that follow get what they lack, as far as the limit allows.
     package func close(within limit: Duration) throws {
-        // A snapshot under way would keep the database open.
+        // A snapshot or a proof under way would keep the database open.
         backing?.cancelUpkeep()
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
-    }
-}
-
-/// What a database with a log needs besides itself, while it runs.
-private struct Backing: Sendable {
-    let replica: ReplicaStore
-    let log: FencedLog
-    let asyncGate: AsyncGate?
-    let upkeep: Upkeep
-    let followers: [Follower]
-    let logger: Logger
-
-    func cancelUpkeep() {
-        upkeep.cancel()
-        for follower in followers { follower.cancelUpkeep() }
-    }
-
-    func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
-        let isShipped = asyncGate?.close() ?? true
-        try blocking {
-            // The upkeep has no promises to keep, and may be in the middle of something long.
-            await upkeep.stop()
-            await withTaskGroup { group in
-                for follower in followers { group.addTask { await follower.stop(within: limit) } }
-            }
-        }
-        guard isWhole, isShipped, log.halt == nil, let tip = log.tip else { return }
-        do throws(FileError) {
-            if asyncGate != nil { try AsyncSession.remove(beside: path) }
-            _ = try PositionRecord.write(tip: tip, replica: replica.url, beside: path)
-        } catch {
-            // The next start restores instead.
-            logger.log(.warning, "no record of the position was written") { $0.add("error", "\(error)") }
-        }
     }
 }
 

@@ -5,8 +5,9 @@ import Replication
 
 /// A further replica of the service's database, with levels of its own.
 struct Follower: Sendable {
+    let store: ReplicaStore
+    let upkeep: Upkeep
     private let replica: FollowingReplica
-    private let upkeep: Upkeep
     private let task: Task<Void, Never>
 
     init(
@@ -31,7 +32,7 @@ struct Follower: Sendable {
             "For how long a further replica has lacked something.",
             [Label("replica", own.name)]
         ) { replica.lag / .seconds(1) }
-        (self.replica, self.upkeep) = (replica, upkeep)
+        (store, self.replica, self.upkeep) = (own, replica, upkeep)
         task = Task.detached {
             await replica.run { problem in
                 logger.log(.warning, "a replica does not follow") { $0.add("error", problem) }
@@ -43,6 +44,8 @@ struct Follower: Sendable {
     func offer(_ file: LoggedFile) { replica.offer(file.position, file.bytes) }
 
     var status: FollowingReplica.Status { replica.status }
+    /// For how long something has been missing.
+    var lag: Duration { replica.lag }
 
     /// Has its compactions and snapshots end soon.
     func cancelUpkeep() { upkeep.cancel() }

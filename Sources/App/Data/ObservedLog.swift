@@ -17,6 +17,7 @@ final class ObservedLog: CommitLog {
     private let listeners = Mutex<[@Sendable (LoggedFile) -> Void]>([])
     /// What was fetched and is not in the database yet.
     private let fetched = Mutex<[LogFile]>([])
+    private let currentProblem = Mutex<String?>(nil)
 
     init(_ log: FencedLog, _ metrics: ReplicationMetrics) {
         (self.log, self.metrics) = (log, metrics)
@@ -38,6 +39,9 @@ final class ObservedLog: CommitLog {
         metrics.committedTXID.set(Double(txid.rawValue))
     }
 
+    /// Why the last file did not get in, in words; nil if it did.
+    var problem: String? { currentProblem.withLock { $0 } }
+
     // MARK: For the gate
 
     var position: Position? { log.position }
@@ -51,12 +55,15 @@ final class ObservedLog: CommitLog {
         case .committed:
             metrics.putSeconds.observe(.now - start)
             guard let header = try? Header(bytes.span) else { preconditionFailure("committed without a header") }
+            currentProblem.withLock { $0 = nil }
             publish(LoggedFile(header: header, position: position, bytes: bytes))
         case .lost:
             metrics.racesLost.add(1)
             metrics.batchesRerun.add(1)
-        case .unknown: metrics.outcomesUnknown.add(1)
-        case .refused: break
+        case .unknown(let error):
+            metrics.outcomesUnknown.add(1)
+            currentProblem.withLock { $0 = error.map { "\($0)" } ?? "The store did not answer in time." }
+        case .refused(let error): currentProblem.withLock { $0 = "\(error)" }
         }
         return outcome
     }

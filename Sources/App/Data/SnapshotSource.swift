@@ -4,9 +4,9 @@ import SQLite
 
 /// Takes images of the service's database where what can be seen of it is what the log has.
 struct SnapshotSource: Sendable {
-    private let database: Database
+    let database: Database
+    let log: FencedLog
     private let path: String
-    private let log: FencedLog
     private let asyncGate: AsyncGate?
 
     /// How long commits may wait until the log has caught up with the disk; if it has not by then, there is no image.

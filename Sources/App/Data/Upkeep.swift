@@ -53,7 +53,11 @@ struct Upkeep: Sendable {
         news.yield()
     }
 
-    var summary: ReplicaSummary { levels.summary }
+    /// Saves a listing; see ``Levels/learn(_:)``.
+    func learn(_ listing: ReplicaListing) { levels.learn(listing) }
+
+    /// What the replica holds; nil before anybody looked.
+    var summary: ReplicaSummary? { levels.isListed ? levels.summary : nil }
 
     /// Has what is under way end soon.
     func cancel() {

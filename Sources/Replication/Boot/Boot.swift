@@ -14,6 +14,8 @@ package struct Boot: Sendable {
         package let layout: ReplicaLayout
         /// Where the local database is kept that was not of this log.
         package let asidePath: String?
+        /// What the replica held before anything was done.
+        package let listing: ReplicaListing
     }
 
     private let store: any ObjectStore
@@ -52,18 +54,20 @@ package struct Boot: Sendable {
         try await removeRecord()
         switch plan {
         case .adopt, .fresh, .refuse:
-            return Result(plan: plan, start: LogStart(), layout: layout, asidePath: nil)
+            return Result(plan: plan, start: LogStart(), layout: layout, asidePath: nil, listing: listing)
         case .resume(let tip):
             let start = LogStart(tip: tip, base: base(of: listing))
-            return Result(plan: plan, start: start, layout: layout, asidePath: nil)
+            return Result(plan: plan, start: start, layout: layout, asidePath: nil, listing: listing)
         case .useLocal(let tip):
             do throws(LogRestoreError) {
                 let start = try await restore.follow(path, from: LogStart(tip: tip, base: base(of: listing)))
-                if let start { return Result(plan: plan, start: start, layout: layout, asidePath: nil) }
+                if let start {
+                    return Result(plan: plan, start: start, layout: layout, asidePath: nil, listing: listing)
+                }
             } catch { throw .restore(error) }
             // Others have gone on in the meantime, further than can be followed.
-            return try await make(.restore(movesAside: false), restore, layout, progress)
-        case .restore, .restoreGenerations: return try await make(plan, restore, layout, progress)
+            return try await make(.restore(movesAside: false), restore, layout, listing, progress)
+        case .restore, .restoreGenerations: return try await make(plan, restore, layout, listing, progress)
         }
     }
 
@@ -71,6 +75,7 @@ package struct Boot: Sendable {
         _ plan: BootPlan,
         _ restore: LogRestore,
         _ layout: ReplicaLayout,
+        _ listing: ReplicaListing,
         _ progress: RestoreProgress
     ) async throws(BootError) -> Result {
         let aside = plan.movesAside ? try await moveAside() : nil
@@ -80,7 +85,7 @@ package struct Boot: Sendable {
         }
         // What comes of Litestream 0.3 is of this log when that has begun.
         if start.tip != nil { try await claim() }
-        return Result(plan: plan, start: start, layout: layout, asidePath: aside)
+        return Result(plan: plan, start: start, layout: layout, asidePath: aside, listing: listing)
     }
 
     // MARK: Facts

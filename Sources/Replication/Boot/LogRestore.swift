@@ -1,5 +1,5 @@
 package import Files
-internal import LTX
+package import LTX
 package import ObjectStore
 
 /// Brings a database file to the end of the log.
@@ -57,7 +57,12 @@ package struct LogRestore: Sendable {
     ///
     /// A listing may be old: only the absence of the next transaction says that this is the end. Beside others who write
     /// without a pause there may be no end for long: then this is near enough, and whoever serves the database goes on.
-    package func follow(_ path: String, from start: LogStart) async throws(LogRestoreError) -> LogStart? {
+    /// Nothing newer than `end` is applied.
+    package func follow(
+        _ path: String,
+        from start: LogStart,
+        upTo end: TXID? = nil
+    ) async throws(LogRestoreError) -> LogStart? {
         var timing = timing
         timing.catchUpCountMax = min(timing.catchUpCountMax, Self.followingCountMax)
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
@@ -68,12 +73,14 @@ package struct LogRestore: Sendable {
             switch newer {
             case .none: return log.start
             case .restore: return nil
-            case .files(let files):
+            case .files(let newer):
+                let files = newer.filter { file in end.map { file.position.txid <= $0 } ?? true }
+                guard let last = files.last else { return log.start }
                 do throws(FileError) {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
-                if let last = files.last { await log.advance(to: last.position) }
-                guard clock.elapsed() < latest else { return log.start }
+                await log.advance(to: last.position)
+                guard last.position.txid != end, clock.elapsed() < latest else { return log.start }
             }
         }
     }

@@ -1,5 +1,5 @@
 package import Files
-internal import LTX
+package import LTX
 
 /// Where in the log the database file beside it stands, after a clean shutdown.
 ///
@@ -25,6 +25,14 @@ package struct PositionRecord: Equatable, Sendable {
         guard let stamp = try DatabaseStamp(of: database) else { return false }
         try PositionRecord(tip: tip, replica: replica, stamp: stamp).text.writeFile(path(database))
         return true
+    }
+
+    /// Where in the log the database at `path` is, if that is certain: it was closed in order, and not touched since.
+    package static func position(of database: String) throws(FileError) -> Position? {
+        guard let record = try read(beside: database), try !DatabaseStamp.hasLog(database),
+            try DatabaseStamp(of: database) == record.stamp
+        else { return nil }
+        return record.tip.position
     }
 
     /// The record beside a database; nil if there is none that can be read, which is no error: then it is restored.

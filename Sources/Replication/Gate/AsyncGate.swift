@@ -27,6 +27,8 @@ package final class AsyncGate: CommitGate {
         var backlog = PageBacklog()
         /// When the oldest of what waits is due; nil if nothing waits.
         var due: MonotonicTime?
+        /// Since when the log has lacked something.
+        var behindSince: MonotonicTime?
         /// The whole database, where the log has nothing yet.
         var first: ShippedFile?
         /// Whether a file that was taken from the backlog is not known to be in the log yet.
@@ -97,7 +99,9 @@ package final class AsyncGate: CommitGate {
             if let first { state.first = first }
             for page in pages { state.backlog.add(page.number, page.bytes) }
             state.backlog.resize(pageSize: frames.pageSize, pageCount: frames.commit)
-            if state.due == nil { state.due = .now.advanced(by: limits.interval) }
+            let now = MonotonicTime.now
+            if state.due == nil { state.due = now.advanced(by: limits.interval) }
+            if state.behindSince == nil { state.behindSince = now }
         }
         state.signal(Self.workCondition)
     }
@@ -117,6 +121,11 @@ package final class AsyncGate: CommitGate {
     }
 
     // MARK: Shipping
+
+    /// For how long the log has lacked something that was answered.
+    package var lag: Duration {
+        state.withLock { $0.behindSince }.map { .nanoseconds(MonotonicTime.now.nanoseconds - $0.nanoseconds) } ?? .zero
+    }
 
     /// Adds what waits to the log at once, for whoever keeps commits out and needs both in one place.
     ///
@@ -150,6 +159,8 @@ package final class AsyncGate: CommitGate {
             state.withLock { state in
                 state.isShipping = false
                 if state.first?.position == file.position { state.first = nil }
+                // What came meanwhile became due an interval after it came.
+                state.behindSince = state.due?.advanced(by: .zero - limits.interval)
             }
             didShip(file)
             state.broadcast(Self.roomCondition)

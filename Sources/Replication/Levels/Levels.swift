@@ -118,6 +118,9 @@ package final class Levels: Sendable {
         machine.withLock { $0.adopt(LevelState(listing)) }
     }
 
+    /// Whether it is known what the replica held when this began.
+    package var isListed: Bool { machine.withLock { $0.isListed } }
+
     /// What the replica holds, as far as that is known here.
     package var summary: ReplicaSummary { ReplicaSummary(machine.withLock { $0.state }) }
 

@@ -1,13 +1,7 @@
 internal import Files
 internal import LTX
 package import ObjectStore
-internal import SQLite
 internal import Synchronization
-
-/// How thoroughly SQLite looks at a restored database.
-package enum IntegrityCheck: String, Sendable, CaseIterable {
-    case none, quick, full
-}
 
 /// How far a restore has come; read by anybody at any time.
 package final class RestoreProgress: Sendable {
@@ -180,7 +174,8 @@ package struct Restorer: Sendable {
             progress.check()
             // The disk works while SQLite reads from memory what was just written.
             async let synced: Void = database.sync()
-            let problems = try await integrityProblems(of: file.path, check)
+            let problems = await check.problems(of: file.path, on: queue)
+            guard !Task.isCancelled else { throw .cancelled }
             do { try await synced } catch { throw error as? RestoreError ?? .cancelled }
             guard problems.isEmpty else { throw .integrity(problems) }
             guard !Task.isCancelled else { throw .cancelled }
@@ -217,35 +212,6 @@ package struct Restorer: Sendable {
             try await restore.write(to: &database)
             return nil
         }
-    }
-
-    /// What SQLite has to say against the database.
-    private func integrityProblems(of path: String, _ check: IntegrityCheck) async throws(RestoreError) -> [String] {
-        guard check != .none else { return [] }
-        let interrupter = Interrupter()
-        let result = await withTaskCancellationHandler {
-            await queue.run { Self.integrityProblems(of: path, check, interrupter) }
-        } onCancel: {
-            interrupter.interrupt()
-        }
-        guard !Task.isCancelled else { throw .cancelled }
-        return result
-    }
-
-    private static func integrityProblems(
-        of path: String,
-        _ check: IntegrityCheck,
-        _ interrupter: Interrupter
-    ) -> [String] {
-        var problems: [String] = []
-        do throws(SQLiteError) {
-            let connection = try Connection(path, .immutable, interrupter)
-            guard !interrupter.isInterrupted else { return [] }
-            try connection.query(check == .full ? "PRAGMA integrity_check" : "PRAGMA quick_check") { row in
-                problems.append(row.text(0))
-            }
-        } catch { problems.append("\(error)") }
-        return problems == ["ok"] ? [] : problems
     }
 
     private func onQueue<Value: Sendable>(
