@@ -26,7 +26,10 @@ struct BatchRunner {
                 writer.rebuild()
                 for job in jobs { job.passGate(txid) }
                 return
-            } catch GateFailure.outcomeUnknown {
+            } catch GateFailure.outcomeUnknown(let cause) {
+                // Those who wait may have been answered when their time was up, before anyone knew why.
+                let reason = cause.map { "\($0)" } ?? "no answer in time"
+                writer.report("It is not known whether \(batch.count) writes are durable: \(reason)")
                 return refuse(batch, .outcomeUnknown)
             } catch {
                 return refuse(batch, .notCommitted(error))

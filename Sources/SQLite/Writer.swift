@@ -29,6 +29,9 @@ final class Writer {
         return openConnection
     }
 
+    /// Tells of a failure whose callers do not hear the reason.
+    func report(_ failure: String) { configuration.report(failure) }
+
     private func open() throws(SQLiteError) {
         guard let logGate else {
             openConnection = try Connection(path, .readWrite)

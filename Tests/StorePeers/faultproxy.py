@@ -1,11 +1,13 @@
 """An HTTP proxy in front of a store that makes the requests it is told to make go wrong.
 
 `faultproxy.py PORT` forwards to 127.0.0.1:PORT. `POST /__faults` with a JSON list says what happens to the next
-requests, one fault each, after which everything passes again; `GET /__log` tells what arrived and forgets it.
+requests, one fault each, after which everything passes again; `POST /__standing` with one fault is what happens to
+all others until it is "pass" again; `GET /__log` tells what arrived and forgets it.
 """
 
 import http.client
 import json
+import random
 import socket
 import struct
 import sys
@@ -16,6 +18,7 @@ from serving import Handler, serve
 
 lock = threading.Lock()
 faults = []
+standing = ["pass"]
 log = []
 
 
@@ -26,16 +29,22 @@ class Proxy(Handler):
             with lock:
                 faults[:] = json.loads(body)
             return self.reply(200, b"ok")
+        if self.path == "/__standing":
+            with lock:
+                standing[:] = [json.loads(body)]
+            return self.reply(200, b"ok")
         if self.path == "/__log":
             with lock:
                 taken = json.dumps(log).encode()
                 log.clear()
             return self.reply(200, taken)
         with lock:
-            fault = faults.pop(0) if faults else "pass"
+            fault = faults.pop(0) if faults else standing[0]
             log.append(f"{self.command} {fault}")
         if fault == "reset-before":
             return self.reset()
+        if fault.startswith("slow|"):  # slow|SECONDS|SECONDS: passes after a time between these
+            time.sleep(random.uniform(*map(float, fault.split("|")[1:])))
         if fault == "stall-before":
             time.sleep(8)
             return self.reset()

@@ -16,6 +16,8 @@ package struct LogRestore: Sendable {
 
     /// How long the end of the log is looked for.
     private static let followingMax = Duration.seconds(3)
+    /// How many transactions are applied at a time: only then is the time looked at.
+    private static let followingCountMax = 16
 
     package init(
         _ store: any ObjectStore,
@@ -61,6 +63,8 @@ package struct LogRestore: Sendable {
         from start: LogStart,
         upTo end: TXID? = nil
     ) async throws(LogRestoreError) -> LogStart? {
+        var timing = timing
+        timing.catchUpCountMax = min(timing.catchUpCountMax, Self.followingCountMax)
         let log = FencedLog(store, layout: layout, from: start, timing: timing, clock: clock)
         let latest = clock.elapsed() + Self.followingMax
         while true {
