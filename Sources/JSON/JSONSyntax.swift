@@ -29,8 +29,10 @@ private struct Scanner {
 
     struct Container {
         let bracket: UInt8
-        /// Compared as Swift does, so that what the decoder takes for one name is one here.
-        var names: Set<String> = []
+        /// Compared as bytes, as other readers do.
+        ///
+        /// As strings, two spaces of different widths are equal. All keys that are asked for are ASCII, where it is the same.
+        var names: Set<[UInt8]> = []
     }
 
     init(count: Int) { self.count = count }
@@ -106,7 +108,7 @@ private struct Scanner {
         let start = index
         try string(bytes)
         let name = text(bytes.extracting((start + 1)..<(index - 1)))
-        guard open[open.count - 1].names.insert(name).inserted else {
+        guard open[open.count - 1].names.insert(Array(name.utf8)).inserted else {
             index = start
             throw error(bytes, "this key was there before")
         }

@@ -48,11 +48,10 @@ enum ServiceReplicas {
     }
 
     /// The folder that the database is known to be a copy of; of other places the URL alone may not be enough.
-    private static func origin(_ invocation: Invocation) throws -> StoreSettings? {
-        guard let url = try DatabaseOrigin.read(beside: try invocation.string("db")), url.hasPrefix("file://") else {
-            return nil
-        }
-        // What cannot be read as one is refused later, when the database is opened without it.
+    private static func origin(_ invocation: Invocation) throws(UsageError) -> StoreSettings? {
+        let path = try invocation.string("db")
+        // What cannot be read is refused later, when the database is opened without it.
+        guard let url = try? DatabaseOrigin.read(beside: path), url.hasPrefix("file://") else { return nil }
         return try? StoreSettings(url: url)
     }
 
