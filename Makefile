@@ -96,8 +96,9 @@ clean: ## remove what was built; data/ stays
 	touch $@
 
 # Asks apt only for what is not there, so that a machine that has everything needs neither network nor root.
+# dpkg-query fails when it has never heard of a package: that is one to install.
 define install
-missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Abbrev}\n' $(1) 2>/dev/null | awk '$$2 == "ii" { print $$1 }' \
+missing=$$({ dpkg-query -W -f '$${Package} $${db:Status-Abbrev}\n' $(1) 2>/dev/null || true; } | awk '$$2 == "ii" { print $$1 }' \
     | sort | comm -23 <(printf '%s\n' $(1) | sort -u) -); \
 if [ -n "$$missing" ]; then \
     echo "installing:" $$missing; \

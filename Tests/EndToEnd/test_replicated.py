@@ -417,7 +417,8 @@ def test_a_full_disk_costs_answers_and_no_data(start_server, replica, small_disk
         if refused == 5:
             break
     assert refused == 5, "the disk was never full"
-    assert any("full" in json.dumps(entry) or "space" in json.dumps(entry) for entry in server.logs()), "no line says why"
+    said = lambda: any("full" in json.dumps(entry) or "space" in json.dumps(entry) for entry in server.logs())  # noqa: E731
+    assert eventually(said, 5), "no line says why"
     assert_kept(acknowledged, server.all_tasks())
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
     assert eventually(lambda: send(server, "POST", "/tasks", {"title": "after"})[0] == 201, 10), "it does not recover"
