@@ -417,8 +417,7 @@ def test_a_full_disk_costs_answers_and_no_data(start_server, replica, small_disk
         if refused == 5:
             break
     assert refused == 5, "the disk was never full"
-    said = lambda: any("full" in json.dumps(entry) or "space" in json.dumps(entry) for entry in server.logs())  # noqa: E731
-    assert eventually(said, 5), "no line says why"
+    assert eventually(lambda: any("full" in line or "space" in line for line in map(json.dumps, server.logs())), 5)
     assert_kept(acknowledged, server.all_tasks())
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
     assert eventually(lambda: send(server, "POST", "/tasks", {"title": "after"})[0] == 201, 10), "it does not recover"
