@@ -45,7 +45,18 @@ package final class DurableDatabase: Sendable {
         let booted = try Self.boot(file.path, replicas[0], configuration, logger, progress)
         let metrics = ReplicationMetrics(registry, replica: replicas[0].name)
         metrics.restoreSeconds.set(booted.restoreSeconds)
-        let log = ObservedLog(FencedLog(replicas[0].store, layout: booted.layout, from: booted.start), metrics)
+        var timing = LogTiming()
+        // Writes wait meanwhile, and must still have time for their own.
+        timing.questionPatience = min(Self.questionPatienceMax, databaseConfiguration.writeTimeout / 2)
+        let fencedLog = FencedLog(
+            replicas[0].store,
+            layout: booted.layout,
+            from: booted.start,
+            timing: timing,
+            takesTurns: configuration.durability == .replicated,
+            didTakeTurn: metrics.note
+        )
+        let log = ObservedLog(fencedLog, metrics)
         try Self.begin(file.path, replicas[0], booted, log.log, configuration, logger)
         // Once the first transaction is there, the database is a copy of what the log has.
         log.addListener { [path = file.path, url = replicas[0].url] logged in
@@ -179,6 +190,9 @@ package final class DurableDatabase: Sendable {
     /// How long all of a database may take to get into the log.
     private static let resumePatience = Duration.seconds(300)
 
+    /// How long the log may take to say whether there is something newer.
+    private static let questionPatienceMax = Duration.seconds(5)
+
     private static func judge(
         _ verdict: StoreProbe.Verdict,
         _ replica: ReplicaStore,
@@ -258,6 +272,7 @@ package final class DurableDatabase: Sendable {
     package func close(within limit: Duration) throws {
         // A snapshot or a proof under way would keep the database open.
         backing?.cancelUpkeep()
+        backing?.log.log.stopTakingTurns()
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
     }

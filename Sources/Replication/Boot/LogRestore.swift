@@ -94,14 +94,14 @@ package struct LogRestore: Sendable {
             switch newer {
             case .none: return log.start
             case .restore: return nil
-            case .files(let newer):
+            case .files(let newer, let sawEnd):
                 let files = newer.filter { file in end.map { file.position.txid <= $0 } ?? true }
                 guard let last = files.last else { return log.start }
                 do throws(FileError) {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
                 await log.advance(to: last.position)
-                guard last.position.txid != end, clock.elapsed() < latest else { return log.start }
+                guard !sawEnd, last.position.txid != end, clock.elapsed() < latest else { return log.start }
             }
         }
     }
