@@ -78,7 +78,7 @@ package final class DurableDatabase: Sendable {
         let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
             log.log.noteBase(key)
         }
-        upkeep.learn(booted.listing)
+        if booted.listing.isWhole { upkeep.learn(booted.listing) }
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
             Follower(follower, of: replicas[0], booted.layout, source, registry, logger)
@@ -109,6 +109,8 @@ package final class DurableDatabase: Sendable {
     }
 
     /// Probes the store and gets the database file to the end of the log, both at the same time.
+    ///
+    /// Nothing is written to the store before it is decided that the replica is the right one.
     private static func boot(
         _ path: String,
         _ replica: ReplicaStore,
@@ -127,9 +129,13 @@ package final class DurableDatabase: Sendable {
         return try blocking {
             let ticking = Task { await logger.log(progress) }
             defer { ticking.cancel() }
-            async let verdict = StoreProbe(replica.store).run()
+            let mark = ProbeMark(replica.store)
+            async let isMarked = mark.isValid()
             do {
-                let result = try await boot.run(progress: progress)
+                let decision = try await boot.decide()
+                let wasProbed = try await isMarked
+                async let verdict = StoreProbe(replica.store).run(mark, isMarked: wasProbed)
+                let result = try await boot.run(decision, progress: progress)
                 try judge(try await verdict, replica, configuration, logger)
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
                 logger.log(result, replica.url, seconds: seconds)
