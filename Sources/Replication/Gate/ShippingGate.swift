@@ -111,7 +111,9 @@ package final class ShippingGate: LogGate {
         }
         switch try waitFor({ [log] () async throws(LogError) in try await log.fetchNewer() }) {
         case .none: return nil
-        case .files(let files):
+        case .files(let newer):
+            // A file with another page size holds the whole database, and is a change of its own.
+            let files = newer.prefix { $0.header.pageSize == newer[0].header.pageSize }
             let (change, end) = try PageChange.merging(files.map(\.bytes), isWhole: !hasHistory)
             state.withLock { $0.given = .files(upTo: end) }
             return .pages(change)
