@@ -95,7 +95,7 @@ package final class Service: Sendable {
         let start = ContinuousClock.now
         // Whoever waits for a bucket that does not answer is told so before the connections are cut.
         let patience = Task { [data] in
-            guard (try? await Task.sleep(for: limit * 2 / 5)) != nil else { return }
+            guard (try? await Task.sleep(for: limit / 2)) != nil else { return }
             data.giveUpWrites()
         }
         defer { patience.cancel() }
