@@ -55,6 +55,13 @@ torture: build ## ten minutes of kills, freezes and faults against a folder, or 
 	@$(call install,libfaketime)
 	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
 
+# What takes seconds in `make test` takes minutes here.
+endurance: build .venv/ready ## the long proofs: freezes, outages, two writers, idleness, kills of the replicator
+	@$(call install,$(TEST_PACKAGES))
+	ENDURANCE=1 SOAK_SECONDS=300 API_BINARY=.build/release/api .venv/bin/pytest -q -s --durations=0 \
+	    -k 'stood_still or two_instances or fails_for_a_while or idle_service or killed_again_and_again' \
+	    Tests/EndToEnd/test_replicated.py Tests/Interop/test_replicate.py
+
 image: ## build the container image: holdfast
 	$(ENGINE) build $(IMAGE_FLAGS) -f deploy/Dockerfile -t $(IMAGE) \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
@@ -108,4 +115,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz model coverage clean
+.PHONY: help run build image container-test endurance test lint format bench bench-replica bench-gate torture fuzz model coverage clean
