@@ -99,11 +99,13 @@ def test_a_service_proves_its_replica_while_it_is_written(start_server, replica:
     found = metrics(server)
     assert found["holdfast_restore_proof_timestamp_seconds"] > 1.7e9
     assert found["holdfast_restore_proof_failures_total"] == 0
+    assert found["holdfast_restore_proof_interval_seconds"] == 1
     assert found["holdfast_restore_proof_duration_seconds"] > 0
     # Once all is proven, and nothing is written, nothing is restored.
     assert eventually(lambda: not [path for path in server.database.parent.iterdir() if "proof" in path.name], 5)
     newest = max(replica.glob("ltx/0/*.ltx")).name[:16]
     assert eventually(lambda: newest in server.says("the replica can be restored")[-1]["detail"], 10)
+    assert metrics(server)["holdfast_restore_proof_txid"] == int(newest, 16)
     count = len(server.says("the replica can be restored"))
     assert not eventually(lambda: len(server.says("the replica can be restored")) > count, 2.5)
     assert server.stop() == 0
