@@ -113,7 +113,7 @@ function show(status) {
     ...(proof
       ? [
           el("span", { class: `badge ${proof.succeeded ? "good" : "bad"}` }, proof.succeeded ? "passed" : "failed"),
-          ` ${ago(proof.time_ms)}, in ${(proof.duration_ms / 1000).toFixed(1)} s. ${proof.detail}`,
+          ` ${ago(proof.time_ms)}, in ${(proof.duration_ms / 1000).toFixed(1)} s${proof.succeeded ? "." : ":"} ${proof.detail}`,
         ]
       : [el("span", { class: "quiet" }, "No restore has been tried since the start.")]),
   );
