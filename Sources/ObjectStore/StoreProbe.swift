@@ -38,6 +38,16 @@ package struct StoreProbe: Sendable {
         return verdict
     }
 
+    /// Tries as much of it as is needed where `mark` says that this was done before, if `isMarked`.
+    ///
+    /// What was found out in full is noted there; where that fails, it is found out again.
+    package func run(_ mark: ProbeMark, isMarked: Bool) async throws(ObjectStoreError) -> Verdict {
+        if isMarked, try await mark.isRefused() { return .createsOnce }
+        let verdict = try await run()
+        if verdict == .createsOnce { try? await mark.set() }
+        return verdict
+    }
+
     /// Creates a key, and again: the second must be refused and change nothing.
     private func createsTwice() async throws(ObjectStoreError) -> Verdict? {
         let key = prefix + "twice"

@@ -33,6 +33,12 @@ package enum ReplicaLayout: Sendable, CaseIterable {
         }
     }
 
+    /// What the keys of level 0 begin with.
+    var levelZeroPrefix: String { "\(prefix)0/" }
+
+    /// Behind all keys of level 0 and before those of the levels above.
+    var levelZeroEnd: String { "\(levelZeroPrefix)~" }
+
     package func key(level: Int, min: TXID, max: TXID) -> String {
         precondition((0...Self.snapshotLevel).contains(level), "level \(level)")
         return "\(prefix)\(level)/\(min)-\(max).ltx"

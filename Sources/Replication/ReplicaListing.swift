@@ -54,6 +54,8 @@ package struct ReplicaListing: Sendable {
     package internal(set) var ltx: [LTXFile]
     /// By generation, then snapshots and segments in order.
     package let generations: [GenerationFile]
+    /// Whether this is all; else level 0 has older files too, which a level above covers.
+    package let isWhole: Bool
 
     package var isEmpty: Bool { ltx.isEmpty && generations.isEmpty }
 
@@ -63,7 +65,8 @@ package struct ReplicaListing: Sendable {
     }
 
     /// Sorts out what was found; keys of any other form are nobody's business.
-    package init(_ found: [ReplicaObject]) {
+    package init(_ found: [ReplicaObject], isWhole: Bool = true) {
+        self.isWhole = isWhole
         let layouts = ReplicaLayout.allCases.map { layout in
             found.compactMap { object in
                 layout.parse(object.key).map {

@@ -16,6 +16,10 @@ package struct ReplicationMetrics: Sendable {
     package let racesLost: Counter
     /// Batches that ran again on the state that another writer had left.
     package let batchesRerun: Counter
+    /// Turns that this writer asked for, because others were always first.
+    package let turnsAsked: Counter
+    /// Pauses in which others were let go first.
+    package let turnsGiven: Counter
     /// Commits whose outcome is not known.
     package let outcomesUnknown: Counter
     /// How long the last restore took; 0 if there was none.
@@ -40,9 +44,18 @@ package struct ReplicationMetrics: Sendable {
         retries = counter("retries", "Attempts after the first to create an object of the log.")
         racesLost = counter("races_lost", "Transactions that another writer had created before.")
         batchesRerun = counter("batches_rerun", "Batches that ran again on another writer's state.")
+        turnsAsked = counter("turns_asked", "Requests to other writers to be let go first once.")
+        turnsGiven = counter("turns_given", "Pauses in which another writer was let go first.")
         outcomesUnknown = counter("outcomes_unknown", "Commits whose outcome is not known.")
         restoreSeconds = gauge("restore_duration_seconds", "How long the last restore took.")
         snapshotTime = gauge("replication_snapshot_timestamp_seconds", "When the newest snapshot was made.")
+    }
+
+    package func note(_ event: TurnEvent) {
+        switch event {
+        case .asked: turnsAsked.add()
+        case .given: turnsGiven.add()
+        }
     }
 
     /// Shows for how long the replica has lacked something that was answered; never anything but 0 under the gate.

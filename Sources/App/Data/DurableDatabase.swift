@@ -45,7 +45,18 @@ package final class DurableDatabase: Sendable {
         let booted = try Self.boot(file.path, replicas[0], configuration, logger, progress)
         let metrics = ReplicationMetrics(registry, replica: replicas[0].name)
         metrics.restoreSeconds.set(booted.restoreSeconds)
-        let log = ObservedLog(FencedLog(replicas[0].store, layout: booted.layout, from: booted.start), metrics)
+        var timing = LogTiming()
+        // Writes wait meanwhile, and must still have time for their own.
+        timing.questionPatience = min(Self.questionPatienceMax, databaseConfiguration.writeTimeout / 2)
+        let fencedLog = FencedLog(
+            replicas[0].store,
+            layout: booted.layout,
+            from: booted.start,
+            timing: timing,
+            takesTurns: configuration.durability == .replicated,
+            didTakeTurn: metrics.note
+        )
+        let log = ObservedLog(fencedLog, metrics)
         try Self.begin(file.path, replicas[0], booted, log.log, configuration, logger)
         // Once the first transaction is there, the database is a copy of what the log has.
         log.addListener { [path = file.path, url = replicas[0].url] logged in
@@ -67,7 +78,7 @@ package final class DurableDatabase: Sendable {
         let upkeep = Upkeep(replicas[0], booted.layout, of: source, metrics, logger) { [log] key in
             log.log.noteBase(key)
         }
-        upkeep.learn(booted.listing)
+        if booted.listing.isWhole { upkeep.learn(booted.listing) }
         log.addListener(upkeep.note)
         let followers = replicas.dropFirst().map { follower in
             Follower(follower, of: replicas[0], booted.layout, source, registry, logger)
@@ -98,6 +109,8 @@ package final class DurableDatabase: Sendable {
     }
 
     /// Probes the store and gets the database file to the end of the log, both at the same time.
+    ///
+    /// Nothing is written to the store before it is decided that the replica is the right one.
     private static func boot(
         _ path: String,
         _ replica: ReplicaStore,
@@ -116,9 +129,13 @@ package final class DurableDatabase: Sendable {
         return try blocking {
             let ticking = Task { await logger.log(progress) }
             defer { ticking.cancel() }
-            async let verdict = StoreProbe(replica.store).run()
+            let mark = ProbeMark(replica.store)
+            async let isMarked = mark.isValid()
             do {
-                let result = try await boot.run(progress: progress)
+                let decision = try await boot.decide()
+                let wasProbed = try await isMarked
+                async let verdict = StoreProbe(replica.store).run(mark, isMarked: wasProbed)
+                let result = try await boot.run(decision, progress: progress)
                 try judge(try await verdict, replica, configuration, logger)
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
                 logger.log(result, replica.url, seconds: seconds)
@@ -172,6 +189,9 @@ package final class DurableDatabase: Sendable {
 
     /// How long all of a database may take to get into the log.
     private static let resumePatience = Duration.seconds(300)
+
+    /// How long the log may take to say whether there is something newer.
+    private static let questionPatienceMax = Duration.seconds(5)
 
     private static func judge(
         _ verdict: StoreProbe.Verdict,
@@ -252,6 +272,7 @@ package final class DurableDatabase: Sendable {
     package func close(within limit: Duration) throws {
         // A snapshot or a proof under way would keep the database open.
         backing?.cancelUpkeep()
+        backing?.log.log.stopTakingTurns()
         let isWhole = database.close()
         try backing?.close(file.path, isWhole: isWhole, within: limit)
     }

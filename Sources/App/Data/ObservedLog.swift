@@ -70,7 +70,7 @@ final class ObservedLog: CommitLog {
 
     func fetchNewer() async throws(LogError) -> FencedLog.Newer {
         let newer = try await log.fetchNewer()
-        if case .files(let files) = newer { fetched.withLock { $0 = files } }
+        if case .files(let files, _) = newer { fetched.withLock { $0 = files } }
         return newer
     }
 

@@ -41,57 +41,97 @@ package struct Boot: Sendable {
         (self.requiresReplica, self.parallelism) = (requiresReplica, parallelism)
     }
 
+    /// How the service is to get its database, and what that was decided by.
+    package struct Decision: Sendable {
+        package let plan: BootPlan
+        let layout: ReplicaLayout
+        let listed: NewestListing
+        /// How far the log went when it was asked for what comes behind the local database.
+        let seenEnd: SeenEnd?
+    }
+
     /// When this returns, the database is at `path`, unless it is to be a fresh one, and it has no position record.
     package func run(progress: RestoreProgress = RestoreProgress()) async throws(BootError) -> Result {
-        let listing: ReplicaListing
-        do throws(RestoreError) { listing = try await Restorer(store).list() } catch { throw .restore(.restore(error)) }
-        let layout = listing.ltx.first.flatMap { ReplicaLayout(of: $0.object.key) } ?? layout
-        let restore = LogRestore(store, layout: layout, parallelism: parallelism)
-        let facts = try await facts(listing, restore)
+        try await run(try await decide(), progress: progress)
+    }
+
+    /// Looks at both sides and decides; changes nothing on either.
+    ///
+    /// - Throws: When the replica cannot be asked, has a gap, or is refused.
+    package func decide() async throws(BootError) -> Decision {
+        var facts = try await localFacts()
+        // What a local database that may be the end of the log will be compared with comes together with the listing.
+        let expected = LogRestore(store, layout: layout, parallelism: parallelism)
+        let early = facts.candidate.map { txid in
+            (
+                txid: txid, end: Task { await end(at: txid, expected) },
+                seen: Task { await expected.lookAhead(behind: txid) }
+            )
+        }
+        let listed: NewestListing
+        do throws(LogRestoreError) { listed = try await expected.list() } catch { throw .restore(error) }
+        let layout = listed.listing.ltx.first.flatMap { ReplicaLayout(of: $0.object.key) } ?? layout
+        let newest = listed.listing.ltx.map(\.maxTXID).max()
+        let isEarly = layout == self.layout && newest != nil && newest == early?.txid
+        facts.replica = try await replica(listed.listing, facts) { txid async throws(LogRestoreError) in
+            if isEarly, let early { return try await early.end.value.get() }
+            return try await LogRestore(store, layout: layout).end(at: txid)
+        }
         let plan = BootPlan(facts)
         if case .refuse(let refusal) = plan { throw .refused(refusal) }
+        return Decision(plan: plan, layout: layout, listed: listed, seenEnd: isEarly ? await early?.seen.value : nil)
+    }
+
+    package func run(
+        _ decision: Decision,
+        progress: RestoreProgress = RestoreProgress()
+    ) async throws(BootError) -> Result {
+        let listing = decision.listed.listing
+        let restore = LogRestore(store, layout: decision.layout, parallelism: parallelism)
+        let result = { (plan: BootPlan, start: LogStart, aside: String?) in
+            Result(plan: plan, start: start, layout: decision.layout, asidePath: aside, listing: listing)
+        }
         // From here on the file may change.
         try await removeRecord()
-        switch plan {
-        case .adopt, .fresh, .refuse:
-            return Result(plan: plan, start: LogStart(), layout: layout, asidePath: nil, listing: listing)
-        case .resume(let tip):
-            let start = LogStart(tip: tip, base: base(of: listing))
-            return Result(plan: plan, start: start, layout: layout, asidePath: nil, listing: listing)
+        switch decision.plan {
+        case .adopt, .fresh, .refuse: return result(decision.plan, LogStart(), nil)
+        case .resume(let tip): return result(decision.plan, LogStart(tip: tip, base: base(of: listing)), nil)
         case .useLocal(let tip):
+            let (confirmation, base) = (decision.listed.confirmation, base(of: listing))
+            if let start = restore.start(at: tip, decision.seenEnd, confirmation, base: base) {
+                return result(decision.plan, start, nil)
+            }
             do throws(LogRestoreError) {
-                let start = try await restore.follow(path, from: LogStart(tip: tip, base: base(of: listing)))
-                if let start {
-                    return Result(plan: plan, start: start, layout: layout, asidePath: nil, listing: listing)
-                }
+                let start = LogStart(tip: tip, confirmation: confirmation, base: base)
+                if let end = try await restore.follow(path, from: start) { return result(decision.plan, end, nil) }
             } catch { throw .restore(error) }
             // Others have gone on in the meantime, further than can be followed.
-            return try await make(.restore(movesAside: false), restore, layout, listing, progress)
-        case .restore, .restoreGenerations: return try await make(plan, restore, layout, listing, progress)
+            let start = try await make(restore, by: nil, progress)
+            return result(.restore(movesAside: false), start, nil)
+        case .restore(let movesAside), .restoreGenerations(let movesAside):
+            let aside = movesAside ? try await moveAside() : nil
+            return result(decision.plan, try await make(restore, by: decision.listed, progress), aside)
         }
     }
 
     private func make(
-        _ plan: BootPlan,
         _ restore: LogRestore,
-        _ layout: ReplicaLayout,
-        _ listing: ReplicaListing,
+        by listed: NewestListing?,
         _ progress: RestoreProgress
-    ) async throws(BootError) -> Result {
-        let aside = plan.movesAside ? try await moveAside() : nil
+    ) async throws(BootError) -> LogStart {
         let start: LogStart
-        do throws(LogRestoreError) { start = try await restore.run(to: path, progress: progress) } catch {
+        do throws(LogRestoreError) { start = try await restore.run(to: path, by: listed, progress: progress) } catch {
             throw .restore(error)
         }
         // What comes of Litestream 0.3 is of this log when that has begun.
         if start.tip != nil { try await claim() }
-        return Result(plan: plan, start: start, layout: layout, asidePath: aside, listing: listing)
+        return start
     }
 
     // MARK: Facts
 
-    private func facts(_ listing: ReplicaListing, _ restore: LogRestore) async throws(BootError) -> BootFacts {
-        var facts = try await onQueue { [path, replicaName, requiresReplica] () throws(FileError) in
+    private func localFacts() async throws(BootError) -> BootFacts {
+        try await onQueue { [path, replicaName, requiresReplica] () throws(FileError) in
             BootFacts(
                 replica: .empty,
                 replicaName: replicaName,
@@ -103,24 +143,28 @@ package struct Boot: Sendable {
                 requiresReplica: requiresReplica
             )
         }
-        guard !listing.isEmpty else { return facts }
+    }
+
+    private func replica(
+        _ listing: ReplicaListing,
+        _ facts: BootFacts,
+        end: (TXID) async throws(LogRestoreError) -> LogEnd?
+    ) async throws(BootError) -> BootFacts.Replica {
+        guard !listing.isEmpty else { return .empty }
         // A gap shows now, also when the local file would do.
         let plan: RestorePlan
         do throws(RestorePlanError) { plan = try RestorePlan(listing) } catch { throw .restore(.restore(.plan(error))) }
-        guard let newest = listing.ltx.map(\.maxTXID).max() else {
-            facts.replica = .generations
-            return facts
-        }
-        if case .generation = plan.steps {
-            facts.replica = .newerGenerations
-            return facts
-        }
-        do throws(LogRestoreError) {
-            facts.replica = .log(newest: newest, end: try await restore.end(at: newest))
-        } catch {
+        guard let newest = listing.ltx.map(\.maxTXID).max() else { return .generations }
+        if case .generation = plan.steps { return .newerGenerations }
+        // Only a local database that may have all of the log is compared with its end.
+        guard facts.record != nil || facts.session != nil else { return .log(newest: newest, end: nil) }
+        do throws(LogRestoreError) { return .log(newest: newest, end: try await end(newest)) } catch {
             throw .restore(error)
         }
-        return facts
+    }
+
+    private func end(at txid: TXID, _ restore: LogRestore) async -> Swift.Result<LogEnd?, LogRestoreError> {
+        do throws(LogRestoreError) { return .success(try await restore.end(at: txid)) } catch { return .failure(error) }
     }
 
     /// The file that a restore begins with.
@@ -162,15 +206,6 @@ package struct Boot: Sendable {
         _ body: @escaping @Sendable () throws(FileError) -> Value
     ) async throws(BootError) -> Value {
         do throws(FileError) { return try await queue.run(body) } catch { throw .restore(.file(error)) }
-    }
-}
-
-extension BootPlan {
-    fileprivate var movesAside: Bool {
-        switch self {
-        case .restore(let movesAside), .restoreGenerations(let movesAside): movesAside
-        case .useLocal, .resume, .adopt, .fresh, .refuse: false
-        }
     }
 }
 

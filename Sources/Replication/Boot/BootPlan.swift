@@ -4,7 +4,7 @@ package import LTX
 package struct BootFacts: Equatable, Sendable {
     package enum Replica: Equatable, Sendable {
         case empty
-        /// Its newest transaction; the end is nil when that has no file of its own.
+        /// Its newest transaction; the end is nil when that has no file of its own, or nothing here could stand there.
         case log(newest: TXID, end: LogEnd?)
         /// Only what Litestream 0.3 wrote.
         case generations
@@ -38,6 +38,21 @@ package struct BootFacts: Equatable, Sendable {
     ) {
         (self.replica, self.replicaName, self.stamp, self.hasLog) = (replica, replicaName, stamp, hasLog)
         (self.record, self.session, self.origin, self.requiresReplica) = (record, session, origin, requiresReplica)
+    }
+
+    /// What the position record says, if it may be true.
+    private var soundRecord: PositionRecord? {
+        guard let record, record.replica == replicaName, record.stamp == stamp, !hasLog else { return nil }
+        return record
+    }
+
+    /// The transaction that the local database has come to, if that is certain.
+    var candidate: TXID? { soundRecord?.tip.position.txid }
+
+    /// Where the local database stands, if that is the end of the log.
+    func tip(endingWith end: LogEnd?) -> LogTip? {
+        guard let record = soundRecord, record.tip == end?.tip else { return nil }
+        return record.tip
     }
 }
 
@@ -73,10 +88,8 @@ package enum BootPlan: Equatable, Sendable {
         case .generations: self = .restoreGenerations(movesAside: movesAside)
         case .newerGenerations: self = .refuse(.newerGenerations)
         case .log(_, let end):
-            if let record = facts.record, record.tip == end?.tip, record.replica == facts.replicaName,
-                record.stamp == facts.stamp, !facts.hasLog
-            {
-                self = .useLocal(record.tip)
+            if let tip = facts.tip(endingWith: end) {
+                self = .useLocal(tip)
             } else if let session = facts.session, facts.stamp != nil, let end,
                 session.covers(end, replica: facts.replicaName)
             {

@@ -18,6 +18,10 @@ package struct LogRestore: Sendable {
     private static let followingMax = Duration.seconds(3)
     /// How many transactions are applied at a time: only then is the time looked at.
     private static let followingCountMax = 16
+    /// How long an end that was seen counts.
+    private static let seenAgeMax = Duration.seconds(1)
+    /// What is read of a file to learn how it begins and ends.
+    private static let startCount = 64 << 10
 
     package init(
         _ store: any ObjectStore,
@@ -37,17 +41,34 @@ package struct LogRestore: Sendable {
         to path: String,
         progress: RestoreProgress = RestoreProgress()
     ) async throws(LogRestoreError) -> LogStart {
+        try await run(to: path, by: nil, progress: progress)
+    }
+
+    /// The same, by a listing that was just made.
+    func run(
+        to path: String,
+        by listed: NewestListing?,
+        progress: RestoreProgress
+    ) async throws(LogRestoreError) -> LogStart {
+        var listed = listed
         for _ in 0..<Self.attemptsMax {
-            let confirmation = try await confirmation()
+            let listing = if let listed { listed } else { try await list() }
+            listed = nil
+            // While the files come that are known, it shows whether there are more.
+            let newest = listing.listing.ltx.map(\.maxTXID).max()
+            let ahead = newest.map { txid in Task { await lookAhead(behind: txid) } }
+            defer { ahead?.cancel() }
             let (plan, last): (RestorePlan, RestoredFile?)
             do throws(RestoreError) {
                 (plan, last) = try await Restorer(store, parallelism: parallelism)
-                    .restoreLatest(to: path, progress: progress)
+                    .restoreLatest(to: path, by: listing.listing, progress: progress)
             } catch { throw .restore(error) }
             // A database of Litestream 0.3 is the beginning of a log that has no file yet.
             guard let last else { return LogStart() }
             let tip = try await tip(of: last)
-            let start = LogStart(tip: tip, confirmation: confirmation, base: plan.objects.first?.key)
+            let base = plan.objects.first?.key
+            if let end = start(at: tip, await ahead?.value, listing.confirmation, base: base) { return end }
+            let start = LogStart(tip: tip, confirmation: listing.confirmation, base: base)
             if let end = try await follow(path, from: start) { return end }
         }
         throw .tooSlow
@@ -73,25 +94,58 @@ package struct LogRestore: Sendable {
             switch newer {
             case .none: return log.start
             case .restore: return nil
-            case .files(let newer):
+            case .files(let newer, let sawEnd):
                 let files = newer.filter { file in end.map { file.position.txid <= $0 } ?? true }
                 guard let last = files.last else { return log.start }
                 do throws(FileError) {
                     try await queue.run { () throws(FileError) in try LogFile.apply(files, to: path) }
                 } catch { throw .file(error) }
                 await log.advance(to: last.position)
-                guard last.position.txid != end, clock.elapsed() < latest else { return log.start }
+                guard !sawEnd, last.position.txid != end, clock.elapsed() < latest else { return log.start }
             }
         }
     }
 
-    /// A moment before anything was listed: nothing that comes behind what the listing has had come free by then.
-    package func confirmation() async throws(LogRestoreError) -> LogMachine.Confirmation {
-        let local = LocalTime(clock)
+    /// Lists what the newest state is made of.
+    func list() async throws(LogRestoreError) -> NewestListing {
         do throws(ObjectStoreError) {
-            let page = try await store.list(ListRequest(prefix: layout.prefix, limit: 1))
-            return LogMachine.Confirmation(storeTime: page.storeTime, local: local)
+            return try await NewestListing(of: store, expecting: layout, at: LocalTime(clock))
         } catch { throw .restore(RestoreError(error)) }
+    }
+
+    /// Looks whether the log ends with this transaction, before a database is at that place: it saves the time.
+    ///
+    /// Nil if it goes on, or that cannot be said; then it must be followed.
+    func lookAhead(behind txid: TXID) async -> SeenEnd? {
+        let local = LocalTime(clock)
+        let next = TXID(rawValue: txid.rawValue + 1)
+        do throws(ObjectStoreError) {
+            let range = ObjectRange(offset: 0, count: Header.size)
+            _ = try await store.get(layout.key(level: 0, min: next, max: next), range: range, ifMatch: nil)
+            return nil
+        } catch {
+            guard error.kind == .notFound else { return nil }
+            return SeenEnd(txid: txid, confirmation: LogMachine.Confirmation(storeTime: error.storeTime, local: local))
+        }
+    }
+
+    /// Where to take up the log for a database at `tip`, if what was seen counts for that.
+    func start(
+        at tip: LogTip,
+        _ seen: SeenEnd?,
+        _ listed: LogMachine.Confirmation,
+        base: String?
+    ) -> LogStart? {
+        guard let seen, seen.txid == tip.position.txid, let time = seen.confirmation.storeTime,
+            let listedTime = listed.storeTime
+        else { return nil }
+        // Only while no name can have come free again, and while it is news: what others write during a long restore is
+        // to be in the database too.
+        let distance = time.since(listedTime)
+        guard max(distance, .zero - distance) <= timing.window,
+            LocalTime(clock).age(since: seen.confirmation.local) <= Self.seenAgeMax
+        else { return nil }
+        return LogStart(tip: tip, confirmation: seen.confirmation, base: base)
     }
 
     /// Where the database stands that ends with this file.
@@ -112,20 +166,27 @@ package struct LogRestore: Sendable {
     /// What the first and the last bytes of a transaction's own file say; nil if there is none.
     func end(at txid: TXID) async throws(LogRestoreError) -> LogEnd? {
         let key = layout.key(level: 0, min: txid, max: txid)
-        let (start, end): (StoredObject, StoredObject)
+        let start: StoredObject
+        let end: ArraySlice<UInt8>
         do throws(ObjectStoreError) {
-            start = try await store.get(key, range: ObjectRange(offset: 0, count: Header.size), ifMatch: nil)
-            let range = ObjectRange(offset: max(0, start.info.size - 8), count: 8)
-            end = try await store.get(key, range: range, ifMatch: start.info.etag)
+            // Most files are so small that one request has both.
+            start = try await store.get(key, range: ObjectRange(offset: 0, count: Self.startCount), ifMatch: nil)
+            if start.info.size == start.bytes.count {
+                end = start.bytes.suffix(8)
+            } else {
+                let range = ObjectRange(offset: max(0, start.info.size - 8), count: 8)
+                end = try await store.get(key, range: range, ifMatch: start.info.etag).bytes[...]
+            }
         } catch {
             guard error.kind == .notFound else { throw .restore(RestoreError(error)) }
             return nil
         }
         let header: Header
-        do throws(LTXError) { header = try Header(start.bytes.span) } catch {
+        let head = Array(start.bytes.prefix(Header.size))
+        do throws(LTXError) { header = try Header(head.span) } catch {
             throw .log(.damaged(key: key, reason: "\(error)"))
         }
-        let stored = end.bytes.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let stored = end.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         guard header.maxTXID == txid, let checksum = Checksum(rawValue: stored) else {
             throw .log(.damaged(key: key, reason: "it does not begin or end as its name says"))
         }
@@ -135,6 +196,12 @@ package struct LogRestore: Sendable {
         )
         return LogEnd(tip: tip, nodeID: header.nodeID)
     }
+}
+
+/// A log that had nothing behind this transaction when it was looked up.
+struct SeenEnd: Sendable {
+    let txid: TXID
+    let confirmation: LogMachine.Confirmation
 }
 
 /// Why a database could not be brought to the end of the log.

@@ -18,12 +18,14 @@ package final class ShippingGate: LogGate {
         /// What is durable and not yet known to be visible.
         var shipped: ShippedFile?
         var given: Given?
+        /// The last change went to the end of the log, as that was seen when it was fetched.
+        var isAtEnd = false
     }
 
     /// What `nextChange` gave.
     private enum Given {
         case shipped
-        case files(upTo: Position)
+        case files(upTo: Position, sawEnd: Bool)
         case restored(@Sendable () async -> Void)
     }
 
@@ -109,11 +111,17 @@ package final class ShippingGate: LogGate {
             state.withLock { $0.given = .shipped }
             return .pages(change)
         }
+        // Where others write without a rest, to look again would not end: what they add meanwhile, the next race shows.
+        let isAtEnd = state.withLock { state in
+            defer { state.isAtEnd = false }
+            return state.isAtEnd
+        }
+        guard !isAtEnd else { return nil }
         switch try waitFor({ [log] () async throws(LogError) in try await log.fetchNewer() }) {
         case .none: return nil
-        case .files(let files):
+        case .files(let files, let sawEnd):
             let (change, end) = try PageChange.merging(files.map(\.bytes), isWhole: !hasHistory)
-            state.withLock { $0.given = .files(upTo: end) }
+            state.withLock { $0.given = .files(upTo: end, sawEnd: sawEnd) }
             return .pages(change)
         case .restore:
             let done = try waitFor { [restore, restorePath] in try await restore(restorePath) }
@@ -125,7 +133,9 @@ package final class ShippingGate: LogGate {
     package func didApplyChange() {
         switch state.withLock({ $0.given.take() }) {
         case .shipped: state.withLock { $0.shipped = nil }
-        case .files(let position): waitFor { [log] in await log.advance(to: position) }
+        case .files(let position, let sawEnd):
+            waitFor { [log] in await log.advance(to: position) }
+            state.withLock { $0.isAtEnd = sawEnd }
         case .restored(let done): waitFor { await done() }
         case nil: preconditionFailure("nothing was given")
         }

@@ -30,8 +30,10 @@ package final class FencedLog: Sendable {
 
     package enum Newer: Sendable, Equatable {
         case none
-        /// The next transactions, in order; there may be more. Apply them, ``advance(to:)``, and ask again.
-        case files([LogFile])
+        /// The next transactions, in order: apply them, then ``advance(to:)``.
+        ///
+        /// There may be more, and whoever wants those asks again, unless the end of the log was seen behind these.
+        case files([LogFile], sawEnd: Bool)
         /// The database must be restored; then ``rebase(on:)``.
         case restore
     }
@@ -45,18 +47,32 @@ package final class FencedLog: Sendable {
     private let machine: Mutex<LogMachine>
     /// What was fetched last and not yet applied.
     private let fetched = Mutex<[LogTip]>([])
-    private let turn = Permits(1)
+    /// What a race that was lost has shown of the files that come next, for the catch-up right after it.
+    private let seenAhead = Mutex<LogHarvest?>(nil)
+    private let questionPatience: Duration
+    /// One operation at a time.
+    private let operations = Permits(1)
+    /// Nil where nobody is to go first.
+    private let turns: Turns?
 
+    /// Adds to the log in `store` from `start` on.
+    ///
+    /// With `takesTurns`, other writers are let go first at times, and asked for that: not for one to which a lost race is
+    /// the end. `didTakeTurn` is told of it, and must not block.
     package init(
         _ store: any ObjectStore,
         layout: ReplicaLayout,
         from start: LogStart = LogStart(),
         writerID: UInt64 = .random(in: 1 ... .max),
         timing: LogTiming = LogTiming(),
-        clock: StoreClock = .system
+        clock: StoreClock = .system,
+        takesTurns: Bool = true,
+        didTakeTurn: @escaping @Sendable (TurnEvent) -> Void = { _ in }
     ) {
         precondition(writerID != 0, "0 is Litestream")
         (self.store, self.layout, self.writerID, self.clock) = (store, layout, writerID, clock)
+        questionPatience = timing.questionPatience
+        turns = takesTurns ? Turns(store, clock: clock, writerID: writerID, heard: didTakeTurn) : nil
         machine = Mutex(
             LogMachine(
                 tip: start.tip,
@@ -105,7 +121,7 @@ package final class FencedLog: Sendable {
 
     /// The database is now what the log is up to there.
     package func rebase(on start: LogStart) async {
-        await turn.run { [self] in
+        await operations.run { [self] in
             machine.withLock { $0.rebase(on: start.tip, confirmation: start.confirmation, base: start.base) }
         }
     }
@@ -121,7 +137,7 @@ package final class FencedLog: Sendable {
         guard let tip = tips.first(where: { $0.position == position }) else {
             preconditionFailure("\(position.txid) was not fetched")
         }
-        await turn.run { [self] in machine.withLock { $0.advance(to: tip) } }
+        await operations.run { [self] in machine.withLock { $0.advance(to: tip) } }
     }
 
     // MARK: Operations
@@ -153,10 +169,19 @@ package final class FencedLog: Sendable {
         precondition(end == position.fileChecksum.rawValue, "a file that does not end where it says")
         let deadline = clock.elapsed() + patience
         let tip = LogTip(position: position, timestampMilliseconds: header.timestampMilliseconds)
-        switch await run(.append(tip, deadline: deadline), LogBatch(bytes: bytes, header: header)).outcome {
+        await turns?.giveWay(atMost: patience / 4)
+        turns?.begin()
+        let outcome = await add(LogBatch(bytes: bytes, header: header), tip, deadline)
+        turns?.end(outcome)
+        return outcome
+    }
+
+    private func add(_ batch: LogBatch, _ tip: LogTip, _ deadline: Duration) async -> AppendOutcome {
+        let txid = tip.position.txid
+        switch await run(.append(tip, deadline: deadline), batch).outcome {
         case .committed:
-            if position.txid.rawValue == 1 { noteBase(key(position.txid)) }
-            return .committed(position.txid)
+            if txid.rawValue == 1 { noteBase(key(txid)) }
+            return .committed(txid)
         case .lost, .refused(.restoreNeeded): return .lost
         case .unknown(let error): return .unknown(error)
         case .refused(let error): return .refused(error)
@@ -164,13 +189,16 @@ package final class FencedLog: Sendable {
         }
     }
 
+    /// Ends the pause that is under way to let another writer go first; there are no more of them.
+    package func stopTakingTurns() { turns?.stop() }
+
     /// Fetches the transactions that come next, as many as fit into memory.
     package func fetchNewer() async throws(LogError) -> Newer {
         let (outcome, files) = await run(.fetch)
         switch outcome {
-        case .caughtUp:
+        case .caughtUp(let sawEnd):
             fetched.withLock { $0 = files.map(\.entry.tip) }
-            return files.isEmpty ? .none : .files(files)
+            return files.isEmpty ? .none : .files(files, sawEnd: sawEnd)
         case .restore: return .restore
         case .failed(let error): throw error
         default: preconditionFailure("no outcome of a catch-up")
@@ -183,15 +211,19 @@ package final class FencedLog: Sendable {
         _ operation: LogMachine.Operation,
         _ batch: LogBatch? = nil
     ) async -> (outcome: LogMachine.Outcome, files: [LogFile]) {
-        await turn.run { [self] in
-            var deadline: Duration?
-            if case .append(_, let end) = operation { deadline = end }
-            let requests = LogRequests(store: store, layout: layout, clock: clock, deadline: deadline, batch: batch)
-            var files: [LogFile] = []
+        await operations.run { [self] in
+            var patience = LogPatience.each(questionPatience)
+            if case .append(_, let end) = operation { patience = .until(end) }
+            let requests = LogRequests(store: store, layout: layout, clock: clock, patience: patience, batch: batch)
+            var harvest = LogHarvest()
+            if case .fetch = operation { harvest = seenAhead.withLock { $0.take() } ?? harvest }
             var effect = machine.withLock { $0.begin(operation, at: LocalTime(clock)) }
             while true {
-                if case .finish(let outcome) = effect { return (outcome, files) }
-                let event = await requests.perform(effect, &files)
+                if case .finish(let outcome) = effect {
+                    seenAhead.withLock { $0 = outcome == .lost ? harvest : nil }
+                    return (outcome, harvest.files)
+                }
+                let event = await requests.perform(effect, &harvest)
                 effect = machine.withLock { $0.handle(event, at: LocalTime(clock)) }
             }
         }

@@ -70,7 +70,7 @@ extension LogMachine {
             append.mayExist = true
         }
         guard now.steady < append.deadline else { return giveUp(append) }
-        return ask(.readingBack(append), .readBack(append.txid), at: now)
+        return ask(.readingBack(append), .readBack(append.txid, isTaken: error.kind == .exists), at: now)
     }
 
     private mutating func handle(_ append: Append, _ found: ReadBack, at now: LocalTime) -> Effect {

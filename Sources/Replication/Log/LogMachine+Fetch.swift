@@ -14,18 +14,22 @@ extension LogMachine {
             guard !isCovered(nextTXID, listing) else { return restore() }
             believe(listing.at)
             return accept(entry, byteCount, fetch, at: now)
-        case (.fetching(let fetch), .absent(let time)):
+        case (.fetching(let fetch), .absent(let time, let asked)):
+            askedAt = asked
             guard isFresh(time) else { return ask(.judgingEnd(fetch), .list(after: txid), at: now) }
             believe(time)
             noteEnd(fetch.cursor?.position.txid)
-            return end(fetch)
+            return end(sawEnd: true)
         case (.judgingEnd(let fetch), .listed(let listing)):
             guard !isCovered(nextTXID, listing) else { return restore() }
             believe(listing.at)
-            if listing.newest ?? TXID(rawValue: 0) <= fetch.cursor?.position.txid ?? TXID(rawValue: 0) {
-                noteEnd(fetch.cursor?.position.txid)
-            }
-            return end(fetch)
+            let sawEnd = listing.newest ?? TXID(rawValue: 0) <= fetch.cursor?.position.txid ?? TXID(rawValue: 0)
+            if sawEnd { noteEnd(fetch.cursor?.position.txid) }
+            return end(sawEnd: sawEnd)
+        // What is there can be applied, and the rest is asked for again.
+        case (.fetching(let fetch), .failed) where fetch.count > 0: return finish(.caughtUp(sawEnd: false))
+        case (.fetching, .failed(let error)), (.judgingEntry, .failed(let error)), (.judgingEnd, .failed(let error)):
+            return finish(.failed(.store(error)))
         case (.fetching, .tooLarge): return restore()
         case (.fetching, .unreadable(let error)): return finish(.failed(stop(error)))
         default: preconditionFailure("an answer to what was not asked")
@@ -42,7 +46,7 @@ extension LogMachine {
         unendedCount += 1
         guard unendedCount <= timing.farBehindCount else { return restore() }
         guard fetch.count < timing.catchUpCountMax, fetch.byteCount < timing.catchUpBytesMax else {
-            return finish(.caughtUp)
+            return finish(.caughtUp(sawEnd: false))
         }
         let next = TXID(rawValue: entry.tip.position.txid.rawValue + 1)
         return ask(.fetching(fetch), .fetch(next), at: now)
@@ -58,8 +62,8 @@ extension LogMachine {
         return nil
     }
 
-    private mutating func end(_ fetch: Fetch) -> Effect {
+    private mutating func end(sawEnd: Bool) -> Effect {
         unendedCount = 0
-        return finish(.caughtUp)
+        return finish(.caughtUp(sawEnd: sawEnd))
     }
 }

@@ -27,7 +27,9 @@ package struct LogMachine: Sendable {
         /// Create the file of this transaction, once: `created` or `notCreated`.
         case create(TXID)
         /// Read the file of this transaction and compare: `readBack`, or `failed`.
-        case readBack(TXID)
+        ///
+        /// `isTaken` says that there is one: if it is another's, it and what follows will be fetched next.
+        case readBack(TXID, isTaken: Bool)
         /// List every level, of level 0 only what comes behind this transaction: `listed`, or `failed`.
         case list(after: TXID?)
         /// See whether there is a file of this transaction: `looked`, or `failed`.
@@ -49,7 +51,8 @@ package struct LogMachine: Sendable {
         case listed(LogListing)
         case looked(isThere: Bool, at: StoreTime?)
         case fetched(LogEntry, byteCount: Int, at: StoreTime?)
-        case absent(at: StoreTime?)
+        /// There was none when that was asked, which may be long before anybody wanted to know.
+        case absent(at: StoreTime?, asked: LocalTime)
         case tooLarge
         case unreadable(LogError)
         case checked(lastIsMissing: Bool, baseIsMissing: Bool)
@@ -78,8 +81,8 @@ package struct LogMachine: Sendable {
         case behind
 
         // Of a catch-up:
-        /// These are the next ones; there may be more.
-        case caughtUp
+        /// These are the next ones; there may be more, unless the end of the log was seen behind them.
+        case caughtUp(sawEnd: Bool)
         case restore
 
         /// Of a question or a catch-up.
@@ -263,8 +266,7 @@ package struct LogMachine: Sendable {
             append.failure = error
             return error.isPassing ? again(append, .confirming, at: now) : giveUp(append)
         case (.confirming(_, nil), .failed(let error)), (.looking, .failed(let error)),
-            (.lookingFurther, .failed(let error)), (.fetching, .failed(let error)),
-            (.judgingEntry, .failed(let error)), (.judgingEnd, .failed(let error)):
+            (.lookingFurther, .failed(let error)):
             return finish(.failed(.store(error)))
         case (.looking, .looked(true, _)): return finish(.behind)
         case (.looking, .looked(false, let time)):

@@ -10,6 +10,8 @@ package struct LogTiming: Sendable, Equatable {
     /// The wait before a request is repeated; it doubles from time to time.
     package var pauseBase: Duration
     package var pauseMax: Duration
+    /// How long a request may take that only asks; those for a file that is added end with its time.
+    package var questionPatience: Duration
     /// What one catch-up may hold in memory, and so many files of it.
     package var catchUpBytesMax: Int
     package var catchUpCountMax: Int
@@ -21,12 +23,14 @@ package struct LogTiming: Sendable, Equatable {
         checkInterval: Duration = .seconds(60),
         pauseBase: Duration = .milliseconds(50),
         pauseMax: Duration = .seconds(1),
+        questionPatience: Duration = .seconds(30),
         catchUpBytesMax: Int = 64 << 20,
         catchUpCountMax: Int = 256,
         farBehindCount: Int = 4096
     ) {
         (self.window, self.checkInterval) = (window, checkInterval)
         (self.pauseBase, self.pauseMax) = (pauseBase, pauseMax)
+        self.questionPatience = questionPatience
         (self.catchUpBytesMax, self.catchUpCountMax) = (catchUpBytesMax, catchUpCountMax)
         self.farBehindCount = farBehindCount
     }

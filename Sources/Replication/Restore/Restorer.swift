@@ -52,12 +52,13 @@ package struct Restorer: Sendable {
         do throws(ObjectStoreError) { return try await ReplicaListing(of: store) } catch { throw RestoreError(error) }
     }
 
-    /// Lists the replica and chooses what to restore.
+    /// Chooses what to restore, by a listing that is given or made now.
     package func plan(
         _ target: RestorePlan.Target = .latest,
-        generation: GenerationID? = nil
+        generation: GenerationID? = nil,
+        by listing: ReplicaListing? = nil
     ) async throws(RestoreError) -> RestorePlan {
-        var listing = try await list()
+        var listing = if let listing { listing } else { try await list() }
         if case .time = target { try await readTimes(&listing) }
         do throws(RestorePlanError) {
             return try RestorePlan(listing, target: target, generation: generation)
@@ -133,12 +134,13 @@ package struct Restorer: Sendable {
 
     /// Restores the newest state to `path`, in place of what is there, and says which file it ends with.
     ///
-    /// That is nil for a replica of Litestream 0.3.
+    /// That is nil for a replica of Litestream 0.3. `listing` is what the replica held a moment ago.
     func restoreLatest(
         to path: String,
+        by listing: ReplicaListing,
         progress: RestoreProgress
     ) async throws(RestoreError) -> (plan: RestorePlan, last: RestoredFile?) {
-        try await make(path, .latest, nil, .quick, true, progress)
+        try await make(path, .latest, nil, .quick, true, progress, by: listing)
     }
 
     private func make(
@@ -147,15 +149,18 @@ package struct Restorer: Sendable {
         _ generation: GenerationID?,
         _ check: IntegrityCheck,
         _ isForced: Bool,
-        _ progress: RestoreProgress
+        _ progress: RestoreProgress,
+        by listing: ReplicaListing? = nil
     ) async throws(RestoreError) -> (plan: RestorePlan, last: RestoredFile?) {
         let place = RestorePlace(path)
         if !isForced { try await onQueue { () throws(RestoreError) in try place.checkIsFree() } }
         var lastFailure: ObjectStoreError?
+        var listing = listing
         for _ in 0..<Self.attemptsMax {
             do throws(RestoreError) {
                 // Before anything is made on the disk: most failures are those of planning.
-                let plan = try await plan(target, generation: generation)
+                let plan = try await plan(target, generation: generation, by: listing)
+                listing = nil
                 progress.begin(bytesPlanned: plan.byteCount)
                 return (plan, try await restore(plan, to: place, check, isForced, progress))
             } catch {

@@ -101,7 +101,7 @@ final class FakeLog: CommitLog {
             txid += 1
             files.append(try LogFile(bytes, of: TXID(rawValue: txid), key: "\(txid)"))
         }
-        return files.isEmpty ? .none : .files(files)
+        return files.isEmpty ? .none : .files(files, sawEnd: false)
     }
 
     func advance(to position: Position) {

@@ -149,6 +149,20 @@ import Testing
         #expect(await log.append(bytes, position, within: .seconds(20)) == .committed(position.txid))
     }
 
+    /// A file of a higher level that holds the log up to this file of level 0.
+    private static func compacted(upTo last: [UInt8], version: UInt8) throws -> [UInt8] {
+        var header = try Header(last.span)
+        header.minTXID = TXID(rawValue: 1)
+        header.nodeID = 1
+        header.linkedChecksum = Checksum(rawValue: last.suffix(8).reduce(0) { $0 << 8 | UInt64($1) })
+        let page = try page(version)
+        var bytes: [UInt8] = []
+        var encoder = try Encoder(header, into: &bytes)
+        try encoder.append(page: 1, page.span, into: &bytes)
+        _ = try encoder.finish(into: &bytes)
+        return bytes
+    }
+
     static func page(_ version: UInt8) throws -> [UInt8] {
         var handle: OpaquePointer?
         defer { sqlite3_close(handle) }
@@ -168,8 +182,7 @@ import Testing
             let log = place.bench.log()
             for version in 1...3 as ClosedRange<UInt8> { try await append(version, to: log) }
             // After the listing by which the restore goes, and before anything else is listed or fetched.
-            for _ in 0..<4 { place.bench.faults.plan(.list, .first {}) }
-            place.bench.faults.plan(.get, .first {}, .first {}, .first { try? await append(4, to: log) })
+            place.bench.faults.plan(.get, .first { try? await append(4, to: log) })
             let result = try await place.boot()
             #expect(result.plan == .restore(movesAside: false))
             #expect(try place.version() == ["4"])
@@ -227,6 +240,105 @@ import Testing
             try await append(9, to: log)
             #expect(try await place.boot().plan == .restore(movesAside: false))
             #expect(try place.version() == ["9"])
+        }
+    }
+
+    /// How many requests each kind of start makes, one after the other and in all: it must not creep up.
+    @Test func `a start asks no more than it must`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            for version in 1...20 as ClosedRange<UInt8> { try await append(version, to: log) }
+            _ = place.bench.faults.takeCalls()
+            // The two ends of the listing, the files, and the one that is not there.
+            #expect(try await place.boot().plan == .restore(movesAside: false))
+            let restored = place.bench.faults.takeCalls()
+            #expect(restored.count { $0.hasPrefix("list") } == 2)
+            #expect(restored.count { $0.hasPrefix("get") } == 21)
+            #expect(Set(restored).count == restored.count - 1)
+            #expect(restored.count == 23)
+
+            // The newest file, and the one that is not there.
+            let tip = try #require(log.tip)
+            #expect(try PositionRecord.write(tip: tip, replica: "file:///r", beside: place.path))
+            let result = try await place.boot()
+            #expect(result.plan == .useLocal(tip))
+            let kept = place.bench.faults.takeCalls()
+            #expect(kept.sorted() == ["get \(LogBench.key(20))", "get \(LogBench.key(21))", "list ", "list "])
+            // All of them were sent before any answer was needed, and the first write needs nothing else.
+            try await append(21, to: place.bench.log(from: result.start))
+            #expect(place.bench.faults.takeCalls().filter { !$0.hasPrefix("get") } == ["create \(LogBench.key(21))"])
+        }
+    }
+
+    @Test func `of many transactions only those are listed that no level covers`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            for version in 1...250 as ClosedRange<UInt8> { try await append(version, to: log) }
+            // As a compaction would have it.
+            let bytes = try Self.compacted(upTo: try await place.bench.store.get(LogBench.key(240)).bytes, version: 240)
+            try await place.bench.store.put(LogBench.key(240, level: 1, from: 1), bytes)
+            _ = place.bench.faults.takeCalls()
+            let result = try await place.boot()
+            #expect(result.start.tip == log.tip)
+            #expect(try place.version() == ["250"])
+            #expect(!result.listing.isWhole)
+            let calls = place.bench.faults.takeCalls()
+            #expect(calls.filter { $0.hasPrefix("list") } == ["list ", "list ", "list ltx/0/"])
+            #expect(calls.count { $0.hasPrefix("get") } == 12)
+
+            // Where what was passed over is needed all the same, all is listed.
+            _ = try await place.bench.store.delete(LogBench.key(240, level: 1, from: 1))
+            try await place.bench.store.put(LogBench.key(240, level: 1, from: 240), bytes)
+            let all = try await Boot(
+                place.bench.store,
+                replicaName: "file:///r",
+                layout: .folder,
+                database: "\(place.folder)/other.db"
+            ).decide()
+            #expect(all.plan == .restore(movesAside: false))
+            #expect(place.bench.faults.takeCalls().contains("list generations/"))
+        }
+    }
+
+    @Test func `a replica is found among much else, and in the layout of another kind of store`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            for version in 1...3 as ClosedRange<UInt8> { try await append(version, to: log) }
+            for number in 0..<120 { try await place.bench.store.put("a/\(number)", [0]) }
+            for layout in ReplicaLayout.allCases {
+                let boot = Boot(
+                    place.bench.store,
+                    replicaName: "file:///r",
+                    layout: layout,
+                    database: "\(place.folder)/\(layout).db"
+                )
+                let result = try await boot.run()
+                #expect(result.layout == .folder)
+                #expect(result.start.tip == log.tip)
+            }
+        }
+    }
+
+    @Test func `an end that was seen long before the restore was done does not count`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            try await append(1, to: log)
+            let elapsed = Mutex(Duration.zero)
+            var clock = StoreClock.system
+            clock.elapsed = { elapsed.withLock { $0 } }
+            // It is looked up at the same time as the first file is fetched; then something comes behind it.
+            place.bench.faults.plan(
+                .get,
+                .first {},
+                .first {
+                    try? await Task.sleep(for: .milliseconds(100))
+                    try? await append(2, to: log)
+                    elapsed.withLock { $0 += .seconds(2) }
+                }
+            )
+            let start = try await LogRestore(place.bench.store, layout: .folder, clock: clock).run(to: place.path)
+            #expect(start.tip == log.tip)
+            #expect(try place.version() == ["2"])
         }
     }
 

@@ -1,9 +1,10 @@
 import LTX
 import ObjectStore
-import Replication
 import StoreTestSupport
 import Synchronization
 import Testing
+
+@testable import Replication
 
 @Suite struct FencedLogTests {
     private func withBench(_ body: (LogBench) async throws -> Void) async throws {
@@ -104,6 +105,181 @@ import Testing
                     "get \(LogBench.key(3))", "get \(LogBench.key(1))", "create \(LogBench.key(4))",
                 ]
             )
+        }
+    }
+
+    @Test func `who loses a race learns at once all that is needed for the next one`() async throws {
+        try await withBench { bench async throws in
+            let (winner, loser) = (bench.log(), bench.log())
+            #expect(try await winner.append(1) == .committed(txid(1)))
+            _ = try await loser.catchUp()
+            #expect(try await winner.append(2) == .committed(txid(2)))
+            _ = bench.faults.takeCalls()
+            #expect(try await loser.append(2) == .lost)
+            let asked = StoreClock.system.elapsed()
+            #expect(
+                Set(bench.faults.takeCalls()) == [
+                    "get \(LogBench.key(1))", "create \(LogBench.key(2))", "get \(LogBench.key(2))",
+                    "get \(LogBench.key(3))",
+                ]
+            )
+            guard case .files(let files, true) = try await loser.fetchNewer() else {
+                Issue.record("the end of the log was seen")
+                return
+            }
+            await loser.advance(to: try #require(files.last).position)
+            // What was seen early says nothing of later.
+            #expect(try #require(loser.currentAt) <= asked)
+            #expect(try await loser.append(3) == .committed(txid(3)))
+            #expect(bench.faults.takeCalls() == ["create \(LogBench.key(3))"])
+        }
+    }
+
+    @Test func `what a lost race has shown is not believed later`() async throws {
+        try await withBench { bench async throws in
+            let (winner, loser) = (bench.log(), bench.log())
+            #expect(try await winner.append(1) == .committed(txid(1)))
+            #expect(try await loser.append(1) == .lost)
+            #expect(try await winner.append(2) == .committed(txid(2)))
+            #expect(try await loser.peek() == .behind)
+            #expect(try await loser.catchUp().map(\.position.txid) == [txid(1), txid(2)])
+        }
+    }
+
+    @Test func `a file of megabytes is fetched whole, by whoever lost to it and by others`() async throws {
+        try await withBench { bench async throws in
+            let (writer, loser, reader) = (bench.log(), bench.log(), bench.log())
+            let header = writer.nextHeader(pageSize: LogBench.pageSize, commit: 5000)
+            var bytes: [UInt8] = []
+            var encoder = try Encoder(header, into: &bytes)
+            for page in 1...5000 as ClosedRange<UInt32> {
+                let content = (0..<LogBench.pageSize).map { _ in UInt8.random(in: 0 ... .max) }
+                try encoder.append(page: page, content.span, into: &bytes)
+            }
+            let position = try encoder.finish(into: &bytes)
+            #expect(bytes.count > 2 << 20)
+            #expect(await writer.append(bytes, position, within: .seconds(20)) == .committed(txid(1)))
+            #expect(try await loser.append(1) == .lost)
+            #expect(try await loser.catchUp().map(\.bytes) == [bytes])
+            #expect(try await reader.catchUp().map(\.bytes) == [bytes])
+        }
+    }
+
+    // MARK: Turns
+
+    @Test(.timeLimit(.minutes(1)))
+    func `who keeps losing asks for a turn, and who keeps winning gives one`() async throws {
+        try await withBench { bench async throws in
+            let (events, heard) = AsyncStream.makeStream(of: TurnEvent.self)
+            let count = Mutex(0)
+            let winner = bench.log { event in
+                if event == .given { count.withLock { $0 += 1 } }
+            }
+            let loser = bench.log { heard.yield($0) }
+            #expect(try await winner.append(0) == .committed(txid(1)))
+            for content in 1...3 as ClosedRange<UInt8> {
+                _ = try await loser.catchUp()
+                #expect(try await winner.append(content) == .committed(txid(UInt64(content) + 1)))
+                #expect(try await loser.append(content) == .lost)
+            }
+            #expect(await events.first { _ in true } == .asked)
+            while (try? await bench.store.get("turn")) == nil { await Task.yield() }
+            _ = bench.faults.takeCalls()
+            // So long without a rest, as far as its clock says.
+            var appendCount = 0
+            while count.withLock({ $0 }) == 0 {
+                let outcome = try await winner.append(4)
+                guard case .committed = outcome else { throw PeerError(message: "\(outcome)") }
+                bench.advanceLocal(by: .milliseconds(40))
+                appendCount += 1
+            }
+            #expect(appendCount >= 15)
+            for _ in 0..<100 {
+                _ = try await winner.append(4)
+                bench.advanceLocal(by: .milliseconds(40))
+            }
+            // The same request is answered once, however often it is seen.
+            #expect(count.withLock { $0 } == 1)
+            #expect((2...12).contains(bench.faults.takeCalls().count { $0 == "get turn" }))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `the end does not wait for another one's turn`() async throws {
+        try await withTemporaryFolder { folder in
+            let store = FileStore(root: folder)
+            try await store.put(Turns.key, TurnRequest(writerID: 2, number: 1).bytes)
+            let time = ClockOffset()
+            var clock = StoreClock.system
+            clock.elapsed = { time.value }
+            clock.sleep = { _ in try await Task.sleep(for: .seconds(600)) }
+            let (events, heard) = AsyncStream.makeStream(of: TurnEvent.self)
+            let turns = Turns(store, clock: clock, writerID: 1) { heard.yield($0) }
+            let pausing = Task {
+                while !Task.isCancelled {
+                    await turns.giveWay(atMost: .seconds(600))
+                    turns.begin()
+                    turns.end(.committed(TXID(rawValue: 1)))
+                    time.add(.milliseconds(20))
+                    await Task.yield()
+                }
+            }
+            #expect(await events.first { _ in true } == .given)
+            turns.stop()
+            pausing.cancel()
+            await pausing.value
+            await turns.giveWay(atMost: .seconds(600))
+        }
+    }
+
+    @Test func `a turn that cannot be asked for, or looked for, changes nothing`() async throws {
+        try await withBench { bench async throws in
+            let (winner, loser) = (bench.log(), bench.log())
+            bench.faults.plan(.put, .refuse(.accessDenied))
+            #expect(try await winner.append(0) == .committed(txid(1)))
+            for content in 1...5 as ClosedRange<UInt8> {
+                _ = try await loser.catchUp()
+                #expect(try await winner.append(content) == .committed(txid(UInt64(content) + 1)))
+                #expect(try await loser.append(content) == .lost)
+            }
+            _ = try await loser.catchUp()
+            #expect(try await loser.append(6) == .committed(txid(7)))
+            #expect(bench.faults.takeCalls().count { $0.hasPrefix("put") } <= 1)
+        }
+    }
+
+    // MARK: No answer at all
+
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func `a question without an answer ends in time, and what waits behind it goes on`(fetches: Bool) async throws {
+        try await withBench { bench async throws in
+            let (writer, log) = (bench.log(), bench.log(questionPatience: .milliseconds(200)))
+            #expect(try await writer.append(1) == .committed(txid(1)))
+            _ = try await log.catchUp()
+            #expect(try await log.append(2) == .committed(txid(2)))
+            bench.faults.plan(.get, .hang)
+            let question = Task { () async throws in
+                if fetches { _ = try await log.fetchNewer() } else { _ = try await log.peek() }
+            }
+            while !bench.faults.takeCalls().contains("get \(LogBench.key(3))") { await Task.yield() }
+            #expect(try await log.append(3) == .committed(txid(3)))
+            await #expect(throws: LogError.self) { try await question.value }
+            #expect(try await log.peek() == .current)
+        }
+    }
+
+    @Test func `what came before the store fell silent is not fetched again`() async throws {
+        try await withBench { bench async throws in
+            let (writer, log) = (bench.log(), bench.log(questionPatience: .milliseconds(100)))
+            for content in 1...3 as ClosedRange<UInt8> { _ = try await writer.append(content) }
+            bench.faults.plan(.get, .first {}, .hang, .hang)
+            guard case .files(let files, false) = try await log.fetchNewer() else {
+                Issue.record("one file had come")
+                return
+            }
+            #expect(files.map(\.position.txid) == [txid(1)])
+            await log.advance(to: files[0].position)
+            #expect(try await log.catchUp().count == 2)
         }
     }
 
@@ -286,7 +462,7 @@ import Testing
             if isOld { bench.advanceLocal(by: .seconds(3600)) }
             let asked = try #require(reader.currentAt)
             // Confirmed it is: until now, no name has come free.
-            guard case .files(let files) = try await reader.fetchNewer() else { throw LogError.restoreNeeded }
+            guard case .files(let files, _) = try await reader.fetchNewer() else { throw LogError.restoreNeeded }
             #expect(reader.currentAt ?? asked <= asked)
             await reader.advance(to: try #require(files.last).position)
             #expect(try #require(reader.currentAt) > asked)

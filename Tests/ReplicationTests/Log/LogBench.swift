@@ -38,9 +38,16 @@ final class LogBench: Sendable {
     func log(
         from start: LogStart = LogStart(),
         writer: UInt64 = .random(in: 1 ... .max),
-        checkInterval: Duration = .seconds(60)
+        checkInterval: Duration = .seconds(60),
+        questionPatience: Duration = .seconds(30),
+        didTakeTurn: @escaping @Sendable (TurnEvent) -> Void = { _ in }
     ) -> FencedLog {
-        let timing = LogTiming(checkInterval: checkInterval, pauseBase: .milliseconds(1), catchUpCountMax: 3)
+        let timing = LogTiming(
+            checkInterval: checkInterval,
+            pauseBase: .milliseconds(1),
+            questionPatience: questionPatience,
+            catchUpCountMax: 3
+        )
         let (system, offset) = (StoreClock.system, localOffset)
         let clock = StoreClock(
             now: system.now,
@@ -48,7 +55,15 @@ final class LogBench: Sendable {
             sleep: system.sleep,
             random: system.random
         )
-        return FencedLog(store, layout: .folder, from: start, writerID: writer, timing: timing, clock: clock)
+        return FencedLog(
+            store,
+            layout: .folder,
+            from: start,
+            writerID: writer,
+            timing: timing,
+            clock: clock,
+            didTakeTurn: didTakeTurn
+        )
     }
 
     static func key(_ number: UInt64, level: Int = 0, from first: UInt64? = nil) -> String {
@@ -79,7 +94,7 @@ extension FencedLog {
     /// Applies everything that is newer.
     func catchUp() async throws -> [LogFile] {
         var all: [LogFile] = []
-        while case .files(let files) = try await fetchNewer() {
+        while case .files(let files, _) = try await fetchNewer() {
             all += files
             await advance(to: try #require(files.last).position)
         }
@@ -172,7 +187,8 @@ struct PlannedStore: ObjectStore {
         switch faults.take(.get, key) {
         case .refuse(let kind): throw error(kind, .get, key)
         case .first(let body): await body()
-        case .loseRequest, .loseAnswer, .hang, .withoutTime, nil: break
+        case .hang: try await hang(.get, key)
+        case .loseRequest, .loseAnswer, .withoutTime, nil: break
         }
         return try await inner.get(key, range: range, ifMatch: ifMatch)
     }
@@ -181,9 +197,15 @@ struct PlannedStore: ObjectStore {
         switch faults.take(.list, request.prefix) {
         case .refuse(let kind): throw error(kind, .list, request.prefix)
         case .first(let body): await body()
-        case .loseRequest, .loseAnswer, .hang, .withoutTime, nil: break
+        case .hang: try await hang(.list, request.prefix)
+        case .loseRequest, .loseAnswer, .withoutTime, nil: break
         }
         return try await inner.list(request)
+    }
+
+    private func hang(_ operation: ObjectStoreError.Operation, _ key: String) async throws(ObjectStoreError) {
+        try? await Task.sleep(for: .seconds(600))
+        throw error(.cancelled, operation, key)
     }
 
     func put(
@@ -191,7 +213,8 @@ struct PlannedStore: ObjectStore {
         from source: any ByteSource,
         timestamp: StoreTime?
     ) async throws(ObjectStoreError) -> Receipt {
-        try await inner.put(key, from: source, timestamp: timestamp)
+        if case .refuse(let kind) = faults.take(.put, key) { throw error(kind, .put, key) }
+        return try await inner.put(key, from: source, timestamp: timestamp)
     }
 
     func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo { try await inner.head(key) }

@@ -63,6 +63,8 @@ struct LogSimulation {
         var attempt = Object(attempt: 0, entry: LogEntry(tip: noTip, predecessor: nil, nodeID: 1))
         var isAppending = false
         var fetched: [Object] = []
+        /// What a race that was lost has shown of the transactions that come next.
+        var early: [Int: LogMachine.Event] = [:]
         /// Tells the answer that is waited for from late ones.
         var token = 0
         var takenName = false
@@ -75,8 +77,8 @@ struct LogSimulation {
 
     private enum Happening {
         case start(writer: Int, token: Int)
-        case arrival(writer: Int, token: Int, LogMachine.Effect, Object?)
-        case answer(writer: Int, token: Int, LogMachine.Event)
+        case arrival(writer: Int, token: Int, LogMachine.Effect, Object?, asked: LocalTime)
+        case answer(writer: Int, token: Int, LogMachine.Event, early: [Int: LogMachine.Event])
     }
 
     private var writers: [Writer] = []
@@ -140,14 +142,20 @@ struct LogSimulation {
 
     private mutating func handle(_ happening: Happening) {
         switch happening {
-        case .arrival(let writer, let token, let effect, let object):
-            let answer = apply(effect, object)
-            if !random.isOnce(in: 12) { schedule(random.below(2), .answer(writer: writer, token: token, answer)) }
+        case .arrival(let writer, let token, let effect, let object, let asked):
+            let answer = apply(effect, object, asked)
+            var early: [Int: LogMachine.Event] = [:]
+            if case .readBack(let txid, true) = effect, case .readBack(.other) = answer {
+                for number in Int(txid.rawValue)...(Int(txid.rawValue) + 1) { early[number] = file(number, asked) }
+            }
+            guard !random.isOnce(in: 12) else { return }
+            schedule(random.below(2), .answer(writer: writer, token: token, answer, early: early))
         case .start(let writer, let token):
             guard isAwake(writer, happening), writers[writer].token == token else { return }
             start(writer)
-        case .answer(let writer, let token, let event):
+        case .answer(let writer, let token, let event, let early):
             guard isAwake(writer, happening), writers[writer].token == token else { return }
+            if !early.isEmpty { writers[writer].early = early }
             take(event, writer)
         }
     }
@@ -233,6 +241,7 @@ struct LogSimulation {
             }
         }
         writers[writer].fetched = []
+        if case .fetch = operation {} else { writers[writer].early = [:] }
         perform(writers[writer].machine.begin(operation, at: time), writer)
     }
 
@@ -245,7 +254,7 @@ struct LogSimulation {
         case (.readBack(.other(let nodeID, _)), .takesAnyOtherFileForALostRace):
             event = .readBack(.other(nodeID: nodeID, at: believed))
         case (.looked(let isThere, _), .catchesUpByGETHoweverOld): event = .looked(isThere: isThere, at: believed)
-        case (.absent, .catchesUpByGETHoweverOld): event = .absent(at: believed)
+        case (.absent(_, let asked), .catchesUpByGETHoweverOld): event = .absent(at: believed, asked: asked)
         case (.fetched(let entry, let count, _), .catchesUpByGETHoweverOld):
             event = .fetched(entry, byteCount: count, at: believed)
         default: break
@@ -266,12 +275,15 @@ struct LogSimulation {
         case .pause(let duration):
             return schedule(
                 Int(duration.components.attoseconds / 1_000_000_000_000_000),
-                .answer(writer: writer, token: token, .paused)
+                .answer(writer: writer, token: token, .paused, early: [:])
             )
         case .readBack where mutation == .takesATakenNameForALostRace && writers[writer].takenName:
             return take(.readBack(.other(nodeID: 99, at: writers[writer].machine.confirmation?.storeTime)), writer)
+        case .fetch(let txid):
+            if let event = writers[writer].early.removeValue(forKey: Int(txid.rawValue)) { return take(event, writer) }
         default: break
         }
+        let asked = local(writer)
         if random.isOnce(in: 12) { freeze(writer) }
         let sent = max(0, writers[writer].frozenUntil - now)
         let isCreate = if case .create = effect { true } else { false }
@@ -279,14 +291,14 @@ struct LogSimulation {
         let silence: LogMachine.Event = isCreate ? .notCreated(Self.ambiguous) : .failed(Self.unreachable)
         if isCreate, random.isOnce(in: 16) {
             let refusal: LogMachine.Event = .notCreated(random.isOnce(in: 2) ? Self.throttled : Self.unreachable)
-            return schedule(sent + random.below(2), .answer(writer: writer, token: token, refusal))
+            return schedule(sent + random.below(2), .answer(writer: writer, token: token, refusal, early: [:]))
         }
-        schedule(sent + Self.requestLife, .answer(writer: writer, token: token, silence))
+        schedule(sent + Self.requestLife, .answer(writer: writer, token: token, silence, early: [:]))
         let object = writers[writer].attempt
         let copies = random.isOnce(in: 10) ? 0 : random.isOnce(in: 10) ? 2 : 1
         for _ in 0..<copies {
             let way = random.isOnce(in: 8) ? random.below(Self.signatureLife) : random.below(2)
-            schedule(sent + way, .arrival(writer: writer, token: token, effect, object))
+            schedule(sent + way, .arrival(writer: writer, token: token, effect, object, asked: asked))
         }
     }
 
@@ -296,6 +308,7 @@ struct LogSimulation {
     private static let exists = ObjectStoreError(.exists, .create, key: "", store: "", "")
 
     private mutating func finish(_ outcome: LogMachine.Outcome, _ writer: Int) {
+        if outcome != .lost { writers[writer].early = [:] }
         switch outcome {
         case .committed:
             acknowledge(writer)
@@ -320,12 +333,12 @@ struct LogSimulation {
             next(writer)
         case .current: next(writer)
         case .behind: begin(.fetch, writer)
-        case .caughtUp:
+        case .caughtUp(let sawEnd):
             guard let last = writers[writer].fetched.last else { return caughtUp(writer) }
             writers[writer].database += writers[writer].fetched.map(\.attempt)
             writers[writer].machine.advance(to: last.entry.tip)
             checkVisible(writer)
-            if random.isOnce(in: 2) { caughtUp(writer) } else { begin(.fetch, writer) }
+            if sawEnd || random.isOnce(in: 2) { caughtUp(writer) } else { begin(.fetch, writer) }
         case .restore:
             restore(writer)
             caughtUp(writer)
@@ -356,12 +369,16 @@ struct LogSimulation {
 
     // MARK: The store
 
-    private mutating func apply(_ effect: LogMachine.Effect, _ object: Object?) -> LogMachine.Event {
+    private mutating func apply(
+        _ effect: LogMachine.Effect,
+        _ object: Object?,
+        _ asked: LocalTime
+    ) -> LogMachine.Event {
         switch effect {
         case .create(let txid):
             guard let object else { preconditionFailure("nothing to create") }
             return create(Int(txid.rawValue), object)
-        case .readBack(let txid):
+        case .readBack(let txid, _):
             guard let found = objects[Int(txid.rawValue)] else { return .readBack(.absent) }
             guard found.attempt == object?.attempt else {
                 return .readBack(.other(nodeID: found.entry.nodeID, at: storeTime))
@@ -374,13 +391,16 @@ struct LogSimulation {
             let last = age > 0 ? max(covered, objects.keys.filter { $0 < newest }.max() ?? 0) : newest
             return .listed(LogListing(newest: Self.txid(last), covered: Self.txid(covered), base: nil, at: storeTime))
         case .look(let txid): return .looked(isThere: objects[Int(txid.rawValue)] != nil, at: storeTime)
-        case .fetch(let txid):
-            guard let found = objects[Int(txid.rawValue)] else { return .absent(at: storeTime) }
-            return .fetched(found.entry, byteCount: 1, at: storeTime)
+        case .fetch(let txid): return file(Int(txid.rawValue), asked)
         case .check(let txid, _):
             return .checked(lastIsMissing: objects[Int(txid.rawValue)] == nil, baseIsMissing: false)
         case .pause, .finish: preconditionFailure("no request")
         }
+    }
+
+    private func file(_ number: Int, _ asked: LocalTime) -> LogMachine.Event {
+        guard let found = objects[number] else { return .absent(at: storeTime, asked: asked) }
+        return .fetched(found.entry, byteCount: 1, at: storeTime)
     }
 
     private static func txid(_ number: Int) -> TXID? { number == 0 ? nil : TXID(rawValue: UInt64(number)) }
