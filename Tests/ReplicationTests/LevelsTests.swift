@@ -371,31 +371,6 @@ import Testing
         }
     }
 
-    @Test func `a snapshot lets go of the database once it is read, however long it takes to be stored`() async throws {
-        try await with { rig in
-            let (snapshot, hold) = try Self.heldSnapshot(of: try await rig.log.commit(), rig.log.database.path)
-            #expect(hold.value != nil)
-            let bytes = try await snapshot.source.read(8 << 20)
-            #expect(!bytes.isEmpty)
-            #expect(hold.value == nil)
-            #expect(try await snapshot.source.read(1) == [])
-        }
-    }
-
-    private final class Hold: Sendable {}
-    private struct WeakHold { weak var value: Hold? }
-
-    private static func heldSnapshot(of file: TestLog.Written, _ path: String) throws -> (Snapshot, WeakHold) {
-        let hold = Hold()
-        let snapshot = try Snapshot(
-            of: try PageImage(path),
-            at: file.position,
-            timestampMilliseconds: file.header.timestampMilliseconds,
-            isUnwanted: { withExtendedLifetime(hold) { false } }
-        )
-        return (snapshot, WeakHold(value: hold))
-    }
-
     @Test
     func `a merge is cut off in the middle when its task is cancelled`() async throws {
         try await with { rig in
