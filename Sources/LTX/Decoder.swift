@@ -50,6 +50,9 @@ package struct Decoder: Sendable {
 
     private var buffer: [UInt8] = []
     private var consumed = 0
+    /// The piece last fed, while `buffer` ends with the first `bridged` bytes of it and begins with what was left before.
+    private var piece: [UInt8] = []
+    private var bridged = 0
     private var offset: UInt64 = 0
     private var inputHasEnded = false
     private var failure: LTXError?
@@ -63,14 +66,40 @@ package struct Decoder: Sendable {
             inputHasEnded = true
             return
         }
+        while goOn() {}
         if consumed == buffer.count {
             buffer = bytes
-        } else {
+        } else if bytes.count <= Self.bridgeSize {
             buffer.removeFirst(consumed)
             buffer.append(contentsOf: bytes)
+        } else {
+            // Not `removeFirst`, which would keep the memory of a whole piece for what is left of it.
+            buffer = Array(buffer[consumed...])
+            piece = bytes
         }
         consumed = 0
     }
+
+    /// Makes more of the piece readable; false if all of it is.
+    ///
+    /// What stands across two pieces is put together in a buffer of its own, and behind it the piece is read where it
+    /// is: pieces are large, and copying each whole to add it to a few bytes costs more than decompressing it.
+    private mutating func goOn() -> Bool {
+        guard !piece.isEmpty else { return false }
+        if bridged > 0, unreadCount <= bridged {
+            (consumed, buffer) = (bridged - unreadCount, piece)
+            (piece, bridged) = ([], 0)
+        } else {
+            let more = min(max(Self.bridgeSize, bridged), piece.count - bridged)
+            buffer.append(contentsOf: piece[bridged..<(bridged + more)])
+            bridged += more
+            if bridged == piece.count { (piece, bridged) = ([], 0) }
+        }
+        return true
+    }
+
+    /// Enough for what stands across two pieces, as a rule; otherwise it is doubled.
+    private static let bridgeSize = 16 << 10
 
     /// Reads on, as far as the next thing worth telling.
     ///
@@ -224,7 +253,8 @@ package struct Decoder: Sendable {
         return nil
     }
 
-    private mutating func readEnd(_ position: Position) throws(LTXError) -> Step {
+    private mutating func readEnd(_ position: Position) throws(LTXError) -> Step? {
+        guard !goOn() else { return nil }
         guard unreadCount == 0 else { throw LTXError(.trailingBytes, offset: offset) }
         return inputHasEnded ? .end(position) : .input
     }
@@ -253,7 +283,9 @@ package struct Decoder: Sendable {
         offset += UInt64(size)
     }
 
-    private func needInput() throws(LTXError) -> Step {
+    /// Asks for input, unless the piece has more.
+    private mutating func needInput() throws(LTXError) -> Step? {
+        guard !goOn() else { return nil }
         guard !inputHasEnded else { throw LTXError(.truncated, offset: offset + UInt64(unreadCount)) }
         return .input
     }

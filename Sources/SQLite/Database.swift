@@ -218,7 +218,8 @@ package final class Database: Sendable {
     ///   - patience: How long to try again after other writers were first.
     ///   - body: Must commit by way of the gate that it gets, and let through what that throws. When another writer was
     ///     first (``GateFailure/overtaken``), it runs again from the start, on the new state and perhaps with another
-    ///     connection: it has to look anew what is still to be done.
+    ///     connection: it has to look anew what is still to be done. So it does after a commit of its own that is durable
+    ///     and failed here (``GateFailure/notHere(_:)``): by then, the database has it.
     /// - Returns: What `body` returned.
     /// - Throws: What `body` threw, or why the log cannot be reached.
     package func exclusively<Result: Sendable>(
@@ -249,12 +250,17 @@ package final class Database: Sendable {
     /// - Returns: The transaction's number.
     @discardableResult
     package func adopt() throws -> UInt64? {
-        try exclusively { connection, gate in
+        let adopted = Mutex(UInt64?.none)
+        return try exclusively { connection, gate in
+            if let txid = adopted.withLock({ $0 }) { return txid }
             try connection.begin()
             // Changes page 1, and nothing in it.
             let version = try connection.first("PRAGMA user_version") { $0.integer(0) } ?? 0
             try connection.runScript("PRAGMA user_version = \(version)")
-            return try gate.commit(connection)
+            do { return try gate.commit(connection) } catch GateFailure.notHere(let txid) {
+                adopted.withLock { $0 = txid }
+                throw GateFailure.notHere(txid)
+            }
         }
     }
 

@@ -8,8 +8,13 @@ final class ReadBarrier: Sendable {
     /// One reader's right to have the database open.
     final class Right: Sendable {
         fileprivate let isHeld = Atomic(false)
+        private let giveUp = Mutex<(@Sendable () -> Void)?>(nil)
 
         init() {}
+
+        func whenWanted(_ body: @escaping @Sendable () -> Void) { giveUp.withLock { $0 = body } }
+
+        fileprivate func ask() { giveUp.withLock { $0 }?() }
     }
 
     private struct State {
@@ -40,7 +45,7 @@ final class ReadBarrier: Sendable {
     private let state = Monitor(State(), conditions: 2)
 
     /// Whether somebody waits for all readers to leave.
-    var isWanted: Bool { isRaised.load(ordering: .relaxed) }
+    var isWanted: Bool { isRaised.load(ordering: .sequentiallyConsistent) }
 
     // MARK: For readers
 
@@ -97,6 +102,7 @@ final class ReadBarrier: Sendable {
     /// - Returns: Whether all are out; if not, readers are let in again.
     func raise(patience: Duration, limit: Duration) -> Bool {
         isRaised.store(true, ordering: .sequentiallyConsistent)
+        for right in state.withLock({ $0.rights.compactMap(\.right) }) { right.ask() }
         let start = MonotonicTime.now
         let end = start.advanced(by: limit)
         var next = start.advanced(by: patience)

@@ -112,4 +112,13 @@ package final class FileHold: Sendable {
 
     /// Whether the writer waits for this to end, and all writes with it.
     package var isWanted: Bool { barrier.isWanted }
+
+    /// Has `body` called when it is wanted, by whoever wants it, and at once if it is now.
+    ///
+    /// It may be called several times, and must not wait for anything.
+    package func whenWanted(_ body: @escaping @Sendable () -> Void) {
+        right.whenWanted(body)
+        // Whoever wants it from now on finds `body`; whoever came just before may not have.
+        if isWanted { body() }
+    }
 }

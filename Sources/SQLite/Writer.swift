@@ -105,16 +105,25 @@ final class Writer {
         }
     }
 
-    /// Lends the connection to `body`, again whenever another writer was first.
+    /// How often it goes on after a commit that is durable and failed here: on a full disk, each further one may fail too.
+    private static let rebuildsMax = 256
+
+    /// Lends the connection to `body`, again whenever another writer was first, or a commit of its own is durable and did
+    /// not come through here.
     func lend<Result>(
         until deadline: MonotonicTime,
         _ body: (Connection, any CommitGate) throws -> Result
     ) throws -> Result {
+        var rebuildCount = 0
         while true {
             do { return try body(connection, gate) } catch GateFailure.overtaken where MonotonicTime.now < deadline {
                 try catchUp()
             } catch let failure as GateFailure {
-                if case .notHere = failure { rebuild() }
+                if case .notHere = failure {
+                    rebuild()
+                    rebuildCount += 1
+                    if rebuildCount <= Self.rebuildsMax { continue }
+                }
                 try? connection.rollback()
                 throw failure
             } catch {

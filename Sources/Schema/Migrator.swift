@@ -27,34 +27,43 @@ package struct Migrator {
         try MigrationPlan(migrations, applied: try Self.applied(connection))
     }
 
-    /// Does what `choose` picks from the plan, one after the other, and returns how many ran.
+    /// Does what `choose` picks from the plan, one after the other, and returns how many ran, with this `progress`.
     ///
     /// Asks `willRun` before each migration, which may throw to prevent it, and tells `didRun` of each as soon as it is
-    /// committed.
+    /// durable. When the gate threw, it can go on from `progress` once the connection has what is durable.
     package func run(
         _ direction: Direction,
         _ choose: (MigrationPlan) throws(SchemaError) -> [Migration],
+        resuming progress: RunProgress = RunProgress(),
         willRun: (String) throws -> Void = { _ in },
         didRun: (Migration) -> Void = { _ in }
     ) throws -> Int {
         // Chosen once, by name: while they run, one after the other, the plan moves under them.
-        let chosen = try choose(try plan()).map(\.name)
-        var count = 0
+        let chosen = try progress.remaining { try choose(try plan()).map(\.name) }
         for name in chosen {
             try willRun(name)
-            let migration = try atomically {
-                let plan = try plan()
-                let isApplied = plan.applied.contains { $0.name == name }
-                guard isApplied == (direction == .down) else { return nil as Migration? }
-                guard let migration = migrations.first(where: { $0.name == name }) else { return nil }
-                try run(direction, migration)
-                return migration
+            var ran: Migration?
+            func finish() {
+                guard let ran else { return }
+                progress.finish(name)
+                didRun(ran)
             }
-            guard let migration else { continue }
-            count += 1
-            didRun(migration)
+            do {
+                try atomically {
+                    let plan = try plan()
+                    let isApplied = plan.applied.contains { $0.name == name }
+                    guard isApplied == (direction == .down) else { return }
+                    guard let migration = migrations.first(where: { $0.name == name }) else { return }
+                    try run(direction, migration)
+                    ran = migration
+                }
+            } catch let failure as GateFailure {
+                if case .notHere = failure { finish() }
+                throw failure
+            }
+            finish()
         }
-        return count
+        return progress.doneCount
     }
 
     private func run(_ direction: Direction, _ migration: Migration) throws {
@@ -77,7 +86,7 @@ package struct Migrator {
     }
 
     /// One transaction, with foreign keys off: the pragma is ignored inside one.
-    private func atomically<Result>(_ body: () throws -> Result) throws -> Result {
+    private func atomically(_ body: () throws -> Void) throws {
         try connection.run("PRAGMA foreign_keys = OFF")
         do {
             try connection.begin()
@@ -90,10 +99,9 @@ package struct Migrator {
                 ) STRICT
                 """
             )
-            let result = try body()
+            try body()
             _ = try gate.commit(connection)
             try connection.run("PRAGMA foreign_keys = ON")
-            return result
         } catch {
             // What went wrong is what its reader must know.
             try? connection.rollback()

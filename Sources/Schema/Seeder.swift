@@ -28,21 +28,30 @@ package struct Seeder {
     /// - Parameters:
     ///   - name: Only this one.
     ///   - isForced: Also those that have run.
-    ///   - didRun: Told of each as soon as it is committed.
-    /// - Returns: How many ran.
+    ///   - progress: Where it goes on after the gate threw; by then the connection must have what is durable.
+    ///   - didRun: Told of each as soon as it is durable.
+    /// - Returns: How many ran, with this `progress`.
     /// - Throws: A ``SchemaError`` that names the file, or what SQLite or the gate said.
     package func run(
         only name: String? = nil,
         isForced: Bool = false,
+        resuming progress: RunProgress = RunProgress(),
         didRun: (String) -> Void = { _ in }
     ) throws -> Int {
-        let chosen = try name.map { [try find($0)] } ?? files
-        var count = 0
-        for file in chosen where try run(file, isForced: isForced) {
-            count += 1
-            didRun(file.name)
+        let remaining = try progress.remaining { try (name.map { [try find($0)] } ?? files).map(\.name) }
+        func finish(_ name: String) {
+            progress.finish(name)
+            didRun(name)
         }
-        return count
+        for file in files where remaining.contains(file.name) {
+            do {
+                if try run(file, isForced: isForced) { finish(file.name) }
+            } catch let failure as GateFailure {
+                if case .notHere = failure { finish(file.name) }
+                throw failure
+            }
+        }
+        return progress.doneCount
     }
 
     private func run(_ file: SQLFile, isForced: Bool) throws -> Bool {

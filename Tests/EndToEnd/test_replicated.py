@@ -314,6 +314,26 @@ def test_refused_credentials_at_the_start_are_no_empty_database(bucket, tmp_path
     assert not (tmp_path / "data/app.db").exists()
 
 
+def test_writes_do_not_wait_for_long_behind_a_question_that_the_store_does_not_answer(start_server, bucket) -> None:
+    replica = bucket.new_prefix()
+    server = start_server(replica=replica, variables=Bucket.KEYS, max_staleness="0s", write_timeout="2s")
+    server.add_task("before")
+    bucket.stands("GET stall-before")
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            bucket.taken_requests()
+            reading = pool.submit(send, server, "GET", "/tasks")
+            assert eventually(lambda: "GET stall-before" in bucket.taken_requests(), 5), "nobody asks"
+            started = time.monotonic()
+            assert send(server, "POST", "/tasks", {"title": "meanwhile"})[0] == 201
+            assert time.monotonic() - started < 2
+            assert reading.result()[0] in (200, 503)  # the write may have shown in time that nothing was newer
+    finally:
+        bucket.stands("pass")
+    assert eventually(lambda: send(server, "GET", "/tasks")[0] == 200, 3), "it does not recover"
+    assert [task["title"] for task in server.all_tasks()] == ["before", "meanwhile"]
+
+
 @pytest.mark.parametrize(
     ("fault", "kinds"),
     [

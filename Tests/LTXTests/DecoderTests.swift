@@ -201,6 +201,24 @@ import Testing
         #expect(throws: LTXError(.databaseChecksumPresence, offset: UInt64(none.count - 16))) { try decode(none) }
     }
 
+    @Test(arguments: [1, 700, 5_000, 16_384, 20_000, 100_000, 1 << 20])
+    func `pages that stand across pieces of any size are put together`(pieceSize: Int) throws {
+        // Larger than what is put together at a time, and too random to be compressed.
+        var random = SeededGenerator(state: 1)
+        let pages = (1...3 as ClosedRange<UInt32>).map { number in
+            Page(number: number, data: (0..<65536).map { _ in UInt8.random(in: 0...255, using: &random) })
+        }
+        let file = try encode(.test(pageSize: 65536, commit: 3, 1...1), pages)
+        let contents = try #require(try decode(file, pieceSize: pieceSize))
+        #expect(contents.pages == pages)
+        #expect(throws: LTXError(.truncated, offset: UInt64(file.count - 1))) {
+            try decode(Array(file.dropLast()), pieceSize: pieceSize)
+        }
+        #expect(throws: LTXError(.trailingBytes, offset: UInt64(file.count))) {
+            try decode(file + [0], pieceSize: pieceSize)
+        }
+    }
+
     @Test func `after an error there are no more pages`() throws {
         var file = Self.snapshot.bytes
         file[Int(Self.pageOffset) + 20] ^= 0xFF

@@ -10,23 +10,6 @@ import Testing
 @Suite struct StoreRestoreTests {
     private static var servers: [RealPeer] { [.moto, .rclone].filter(\.isWanted) }
 
-    private func withStore(
-        _ server: RealPeer,
-        bucket: String = "bkt",
-        path: String = "restore/\(UUID().uuidString.lowercased())",
-        _ body: (any ObjectStore) async throws -> Void
-    ) async throws {
-        let http = HTTPClient(bundle: CABundle.find(ProcessInfo.processInfo.environment))
-        let endpoint = "http://127.0.0.1:\(try await server.start().port)"
-        // rclone has this bucket already, and moto takes anybody's word.
-        if server == .moto { _ = try await http.send(ClientRequest(.put, "\(endpoint)/\(bucket)")) }
-        var settings = StoreSettings(kind: .s3)
-        (settings.bucket, settings.path, settings.endpoint) = (bucket, path, endpoint)
-        (settings.accessKeyID, settings.secretAccessKey) = ("testkey", "testsecret")
-        let variables = ["AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_CONFIG_FILE": "/nonexistent"]
-        try await body(settings.open(StoreEnvironment(variables: variables, http: http)))
-    }
-
     /// Puts a replica into the store, oldest object first, under the names that Litestream uses on S3.
     private func upload(
         _ replica: ReplicaCase,
@@ -56,7 +39,7 @@ import Testing
         server: RealPeer,
         replica: ReplicaCase
     ) async throws {
-        try await withStore(server) { store in
+        try await server.withStore { store in
             try await withTemporaryFolder { folder in
                 try await upload(replica, from: "\(folder)/replica", to: store)
                 _ = try await Restorer(store).restore(to: "\(folder)/out.db")
@@ -71,7 +54,7 @@ import Testing
         server: RealPeer
     ) async throws {
         let bucket = "root-\(UUID().uuidString.lowercased())"
-        try await withStore(server, bucket: bucket, path: "") { store in
+        try await server.withStore(bucket: bucket, path: "") { store in
             try await withTemporaryFolder { folder in
                 let replica = ReplicaCase.named("0.5", "pitr")
                 try await upload(replica, from: "\(folder)/replica", to: store, levelPrefix: "/000")
@@ -83,7 +66,7 @@ import Testing
 
     @Test(arguments: servers)
     func `a time is that of the transactions, not that of the upload`(server: RealPeer) async throws {
-        try await withStore(server) { store in
+        try await server.withStore { store in
             try await withTemporaryFolder { folder in
                 try await upload(.named("0.5", "pitr"), from: "\(folder)/replica", to: store)
                 let target = RestorePlan.Target.time(milliseconds: 1_795_220_499_201)
@@ -116,7 +99,7 @@ import Testing
         _ = try encoder.finish(into: &bytes)
         #expect(bytes.count > 4 * (4 << 20), "this is more than four pieces")
         let object = bytes
-        try await withStore(server) { store in
+        try await server.withStore { store in
             try await store.put("0009/\(header.minTXID)-\(header.maxTXID).ltx", object)
             try await withTemporaryFolder { folder in
                 _ = try await Restorer(store).restore(to: "\(folder)/out.db", check: .none)
@@ -130,7 +113,7 @@ import Testing
     func `a prefix without anything is no replica, and a bucket that is missing is a failure`(
         server: RealPeer
     ) async throws {
-        try await withStore(server) { store in
+        try await server.withStore { store in
             let error = await #expect(throws: RestoreError.self) { try await Restorer(store).plan() }
             guard case .plan(.noReplica) = error else { throw try #require(error) }
         }

@@ -27,6 +27,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true])
+    func `one step is one step, also when it has to begin anew`(isDurable: Bool) async throws {
+        try await withSchema { connection, folder in
+            try folder.migration("20260101000000_a", up: "CREATE TABLE a (v);", down: "DROP TABLE a;")
+            try folder.migration("20260102000000_b", up: "CREATE TABLE b (v);", down: "DROP TABLE b;")
+            for direction in [Migrator.Direction.up, .down] {
+                let failure = isDurable ? GateFailure.notHere(7) : .overtaken
+                let migrator = try folder.migrator(connection, gate: StumblingGate(at: 1, failure))
+                let progress = RunProgress()
+                var told: [String] = []
+                let choose = { (plan: MigrationPlan) throws(SchemaError) -> [Migration] in
+                    direction == .up ? try plan.up(to: nil) : try plan.down(to: nil)
+                }
+                let run = { try migrator.run(direction, choose, resuming: progress, didRun: { told.append($0.name) }) }
+                #expect(throws: GateFailure.self) { _ = try run() }
+                #expect(try run() == 1)
+                #expect(told == [direction == .up ? "20260101000000_a" : "20260102000000_b"])
+                if direction == .up { #expect(try folder.migrator(connection).run(.up) { $0.pending } == 1) }
+            }
+            #expect(try schema(connection) == ["table a: CREATE TABLE a (v)"])
+        }
+    }
+
     @Test func `looking changes nothing, also where nothing may be changed`() async throws {
         try await withTemporaryFolder { folder in
             let path = "\(folder)/test.db"

@@ -1,6 +1,7 @@
 import Foundation
 import SQLite
 import Schema
+import Synchronization
 import TestSupport
 
 /// Shows `body` a new database, and a folder for SQL files.
@@ -40,6 +41,29 @@ struct ClosedGate: CommitGate {
     struct Refusal: Error {}
 
     func commit(_ connection: Connection) throws -> UInt64? { throw Refusal() }
+}
+
+/// Lets one commit fail, as a gate with a log does, and all others through.
+final class StumblingGate: CommitGate {
+    private let failure: GateFailure
+    private let commitsLeft: Mutex<Int>
+
+    /// The commit with this number fails; the first is 1.
+    init(at number: Int, _ failure: GateFailure) {
+        self.failure = failure
+        commitsLeft = Mutex(number)
+    }
+
+    func commit(_ connection: Connection) throws -> UInt64? {
+        let fails = commitsLeft.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if case .notHere = failure, fails { try connection.commit() }
+        if fails { throw failure }
+        try connection.commit()
+        return nil
+    }
 }
 
 /// The SQL of everything in the schema but our own records, sorted.

@@ -86,6 +86,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true], [1, 2])
+    func `what is durable is not put in again when the rest has to begin anew`(isDurable: Bool, number: Int)
+        async throws
+    {
+        try await withSeeds { connection, folder in
+            let failure = isDurable ? GateFailure.notHere(7) : .overtaken
+            let seeder = try folder.seeder(connection, gate: StumblingGate(at: number, failure))
+            let progress = RunProgress()
+            var told: [String] = []
+            #expect(throws: GateFailure.self) {
+                _ = try seeder.run(isForced: true, resuming: progress) { told.append($0) }
+            }
+            #expect(try seeder.run(isForced: true, resuming: progress) { told.append($0) } == 2)
+            #expect(told == ["20260101000000_herons", "20260102000000_owls"])
+            #expect(try birds(connection) == ["heron", "owl", "owlet"])
+        }
+    }
+
     @Test func `a seed whose references lead nowhere is undone`() async throws {
         try await withSeeds { connection, folder in
             try connection.runScript(

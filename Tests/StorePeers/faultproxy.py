@@ -40,6 +40,8 @@ class Proxy(Handler):
             return self.reply(200, taken)
         with lock:
             fault = faults.pop(0) if faults else standing[0]
+            if fault.startswith("GET "):  # the others pass
+                fault = fault.removeprefix("GET ") if self.command == "GET" else "pass"
             log.append(f"{self.command} {fault}")
         if fault == "reset-before":
             return self.reset()

@@ -38,8 +38,9 @@ extension DurableDatabase {
         _ choose: @escaping @Sendable (MigrationPlan) throws(SchemaError) -> [Migration],
         didRun: @escaping @Sendable (Migration) -> Void = { _ in }
     ) throws -> Int {
-        try database.exclusively { [backing] connection, gate in
-            try Migrator(connection, gate: gate, files: files).run(direction, choose) { name in
+        let progress = RunProgress()
+        return try database.exclusively { [backing] connection, gate in
+            try Migrator(connection, gate: gate, files: files).run(direction, choose, resuming: progress) { name in
                 if direction == .up { try backing?.recordRestorePoint(before: name) }
             } didRun: { migration in
                 didRun(migration)
@@ -55,8 +56,10 @@ extension DurableDatabase {
         isForced: Bool = false,
         didRun: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> Int {
-        try database.exclusively { connection, gate in
-            try Seeder(connection, gate: gate, files: files).run(only: name, isForced: isForced, didRun: didRun)
+        let progress = RunProgress()
+        return try database.exclusively { connection, gate in
+            try Seeder(connection, gate: gate, files: files)
+                .run(only: name, isForced: isForced, resuming: progress, didRun: didRun)
         }
     }
 }

@@ -25,7 +25,7 @@ struct SnapshotSource: Sendable {
                 of: try PageImage(path),
                 at: tip.position,
                 timestampMilliseconds: tip.timestampMilliseconds,
-                isUnwanted: { hold.isWanted }
+                hold: hold
             )
         }
     }

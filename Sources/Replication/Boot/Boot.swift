@@ -35,7 +35,7 @@ package struct Boot: Sendable {
         layout: ReplicaLayout,
         database path: String,
         requiresReplica: Bool = false,
-        parallelism: Int = 8
+        parallelism: Int = Restorer.parallelismDefault
     ) {
         (self.store, self.replicaName, self.layout, self.path) = (store, replicaName, layout, path)
         (self.requiresReplica, self.parallelism) = (requiresReplica, parallelism)

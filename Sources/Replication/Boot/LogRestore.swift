@@ -26,7 +26,7 @@ package struct LogRestore: Sendable {
     package init(
         _ store: any ObjectStore,
         layout: ReplicaLayout,
-        parallelism: Int = 8,
+        parallelism: Int = Restorer.parallelismDefault,
         timing: LogTiming = LogTiming(),
         clock: StoreClock = .system
     ) {

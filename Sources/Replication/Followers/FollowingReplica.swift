@@ -47,7 +47,8 @@ package final class FollowingReplica: Sendable {
 
     /// The most that waits in memory.
     private static let waitingBytesMax = 16 << 20
-    /// Larger files go from store to store in pieces.
+    /// Larger files go from store to store in pieces, except those of level 0: only what is in memory can be created if
+    /// it is absent, as it was when the log got it.
     private static let wholeBytesMax = 8 << 20
     private static let pauseMax = Duration.seconds(5)
 
@@ -217,10 +218,19 @@ package final class FollowingReplica: Sendable {
         let time = StoreTime(unixMilliseconds: header.timestampMilliseconds)
         do throws(ObjectStoreError) { _ = try await store.createIfAbsent(key, bytes, timestamp: time) } catch {
             guard error.kind == .exists || error.kind == .ambiguous else { throw FollowError(error) }
-            let found: StoredObject
-            do throws(ObjectStoreError) { found = try await store.get(key) } catch { throw FollowError(error) }
-            guard found.bytes == bytes else { throw .diverged(header.maxTXID) }
+            guard try await isStored(key, bytes) else { throw .diverged(header.maxTXID) }
         }
+    }
+
+    private func isStored(_ key: String, _ bytes: [UInt8]) async throws(FollowError) -> Bool {
+        var (isSame, compared) = (true, 0)
+        do throws(ObjectStoreError) {
+            _ = try await store.read(key) { piece async throws(ObjectStoreError) in
+                isSame = isSame && bytes[compared...].starts(with: piece)
+                compared = min(bytes.count, compared + piece.count)
+            }
+        } catch { throw FollowError(error) }
+        return isSame && compared == bytes.count
     }
 
     // MARK: Filling
@@ -308,17 +318,17 @@ package final class FollowingReplica: Sendable {
         let header = try header(start.bytes, key: file.object.key)
         if file.level == 0 { try checkLink(header, to: end) }
         let position = try await self.end(of: file, in: source)
-        guard file.object.size <= Self.wholeBytesMax else {
-            let bytes = ObjectSource(source, file.object.key, size: file.object.size, etag: start.info.etag)
+        let object = ObjectSource(source, file.object.key, size: file.object.size, etag: start.info.etag)
+        guard file.level == 0 || file.object.size <= Self.wholeBytesMax else {
             let time = StoreTime(unixMilliseconds: header.timestampMilliseconds)
-            do throws(ObjectStoreError) { _ = try await store.put(key, from: bytes, timestamp: time) } catch {
+            do throws(ObjectStoreError) { _ = try await store.put(key, from: object, timestamp: time) } catch {
                 throw FollowError(error)
             }
             return position
         }
         let bytes: [UInt8]
-        do throws(ObjectStoreError) { bytes = try await source.get(file.object.key).bytes } catch {
-            throw FollowError(error)
+        do { bytes = try await object.read(file.object.size) } catch {
+            throw (error as? ObjectStoreError).map(FollowError.init) ?? error as? FollowError ?? .source("\(error)")
         }
         try await create(key, bytes, header)
         if file.level == 0, let position { didCopy(position, bytes) }
@@ -364,14 +374,17 @@ private actor ObjectSource: ByteSource {
     private let etag: String?
     private var offset = 0
 
+    private static let pieceBytesMax = 8 << 20
+
     init(_ store: any ObjectStore, _ key: String, size: Int, etag: String?) {
         (self.store, self.key, self.size, self.etag) = (store, key, size, etag)
     }
 
     func read(_ count: Int) async throws -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(min(count, size - offset))
         while bytes.count < count, offset < size {
-            let part = min(count - bytes.count, size - offset, ObjectRange.bytesMax)
+            let part = min(count - bytes.count, size - offset, Self.pieceBytesMax)
             let piece = try await store.get(key, range: ObjectRange(offset: offset, count: part), ifMatch: etag).bytes
             guard piece.count == part else { throw FollowError.damaged(key: key, "it is shorter than it was") }
             bytes += piece

@@ -119,9 +119,12 @@ package final class ShippingGate: LogGate {
         guard !isAtEnd else { return nil }
         switch try waitFor({ [log] () async throws(LogError) in try await log.fetchNewer() }) {
         case .none: return nil
-        case .files(let files, let sawEnd):
+        case .files(let newer, let sawEnd):
+            // A file with another page size holds the whole database, and is a change of its own.
+            let files = newer.prefix { $0.header.pageSize == newer[0].header.pageSize }
             let (change, end) = try PageChange.merging(files.map(\.bytes), isWhole: !hasHistory)
-            state.withLock { $0.given = .files(upTo: end, sawEnd: sawEnd) }
+            let isEnd = sawEnd && files.count == newer.count
+            state.withLock { $0.given = .files(upTo: end, sawEnd: isEnd) }
             return .pages(change)
         case .restore:
             let done = try waitFor { [restore, restorePath] in try await restore(restorePath) }

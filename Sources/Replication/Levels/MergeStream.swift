@@ -32,8 +32,8 @@ actor MergeStream: ByteSource {
     init(_ inputs: [Input], in store: any ObjectStore, end: Checksum?, parallelism: Int = 4) {
         self.inputs = inputs
         self.end = end
-        let fetched = inputs.count { $0.bytes == nil }
-        let ahead = FetchAhead(objectCount: max(1, fetched), parallelism: parallelism)
+        let fetched = inputs.filter { $0.bytes == nil }.map(\.file.size)
+        let ahead = FetchAhead(sizes: fetched, parallelism: parallelism)
         let permits = Permits(parallelism)
         readers = inputs.map { input in
             guard input.bytes == nil else { return nil }

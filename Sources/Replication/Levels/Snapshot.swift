@@ -1,5 +1,6 @@
 package import LTX
 internal import ObjectStore
+package import SQLite
 internal import Synchronization
 
 /// The whole database after a durable transaction, ready to be stored.
@@ -13,14 +14,14 @@ package struct Snapshot: Sendable {
     ///   - image: Let go when all of it was read, or the snapshot is.
     ///   - position: The newest level-0 file.
     ///   - timestampMilliseconds: The time of that file. So that snapshots of one place are the same, whoever takes them.
-    ///   - isUnwanted: Whether somebody waits for the image to be let go; then it fails, and is taken again later. Let go
-    ///     with the image.
+    ///   - hold: What keeps the file in its place meanwhile. Let go with the image, and as soon as it is wanted; then
+    ///     the snapshot fails, and is taken again later.
     /// - Throws: When the numbers contradict each other.
     package init(
         of image: consuming sending PageImage,
         at position: Position,
         timestampMilliseconds: Int64,
-        isUnwanted: @escaping @Sendable () -> Bool = { false }
+        hold: FileHold? = nil
     ) throws(LTXError) {
         var header = image.header(
             minTXID: TXID(rawValue: 1),
@@ -29,29 +30,88 @@ package struct Snapshot: Sendable {
         )
         header.linkCompacted(to: position.fileChecksum)
         self.header = header
-        source = YieldingSource(source: try PageImageStream(image, header), isUnwanted: isUnwanted)
+        source = YieldingSource(try PageImageStream(image, header), hold)
     }
 }
 
-/// A source that ends when somebody needs what it reads from for something more urgent, and that lets go of it at the end.
+/// A source that lets go of what it reads from when that is wanted for something more urgent, and at the end.
+///
+/// A part of what was read may take long to get into the store, and nobody reads meanwhile: then it is let go at once, by
+/// whoever wants it. While somebody reads, he does it, a moment later.
 private final class YieldingSource: ByteSource {
-    private struct State {
+    private struct Held {
         let source: any ByteSource
-        let isUnwanted: @Sendable () -> Bool
+        let hold: FileHold?
     }
 
-    /// Nil behind the end: what was read may take long to get into the store, and needs nothing of this.
-    private let state: Mutex<State?>
+    private struct State {
+        /// Nil behind the end, and once it was wanted.
+        var held: Held?
+        var isReading = false
+        var isUnwanted = false
+    }
 
-    init(source: any ByteSource, isUnwanted: @escaping @Sendable () -> Bool) {
-        state = Mutex(State(source: source, isUnwanted: isUnwanted))
+    /// So much is read before it is looked again whether the image is wanted: a millisecond's work.
+    private static let partBytesMax = 256 << 10
+
+    private let state: Mutex<State>
+
+    init(_ source: any ByteSource, _ hold: FileHold?) {
+        state = Mutex(State(held: Held(source: source, hold: hold)))
+        hold?.whenWanted { [weak self] in self?.giveUp() }
     }
 
     func read(_ count: Int) async throws -> [UInt8] {
-        guard let current = state.withLock({ $0 }) else { return [] }
-        guard !current.isUnwanted() else { throw PageImageError.unwanted }
-        let bytes = try await current.source.read(count)
-        if bytes.count < count { state.withLock { $0 = nil } }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count, try begin() {
+            let partCount = min(count - bytes.count, Self.partBytesMax)
+            let part: [UInt8]
+            do { part = try await readHeld(partCount) } catch {
+                end(isOver: false)
+                throw error
+            }
+            bytes += part
+            end(isOver: part.count < partCount)
+        }
         return bytes
+    }
+
+    /// False behind the end.
+    private func begin() throws -> Bool {
+        try state.withLock { state in
+            guard !state.isUnwanted else { throw PageImageError.unwanted }
+            state.isReading = state.held != nil
+            return state.isReading
+        }
+    }
+
+    private func readHeld(_ count: Int) async throws -> [UInt8] {
+        guard let source = state.withLock({ $0.held?.source }) else { return [] }
+        return try await source.read(count)
+    }
+
+    private func end(isOver: Bool) {
+        let held = state.withLock { state in
+            state.isReading = false
+            return isOver || state.isUnwanted ? state.held.take() : nil
+        }
+        Self.letGo(held)
+    }
+
+    private func giveUp() {
+        let held = state.withLock { state -> Held? in
+            // What was read to its end is as good as stored.
+            state.isUnwanted = state.held != nil
+            return state.isReading ? nil : state.held.take()
+        }
+        Self.letGo(held)
+    }
+
+    /// The image first: without the hold, another file may come in its place.
+    private static func letGo(_ held: consuming Held?) {
+        let hold = held?.hold
+        held = nil
+        withExtendedLifetime(hold) {}
     }
 }

@@ -162,7 +162,7 @@ package struct Follower: Sendable {
     private func fetch(_ files: [LTXFile]) async throws(RestoreError) -> Pages {
         let place = place
         let spool = try await queue.run { () throws(RestoreError) in try place.takeSpool() }
-        let ahead = FetchAhead(objectCount: files.count, parallelism: 4)
+        let ahead = FetchAhead(sizes: files.map(\.object.size), parallelism: 4)
         let permits = Permits(4)
         let readers = files.map { ObjectReader($0.object, in: store, ahead, permits) }
         defer { for reader in readers { reader.cancel() } }

@@ -85,7 +85,9 @@ private final class ObjectSequence {
         _ parallelism: Int,
         _ progress: RestoreProgress
     ) {
-        let ahead = FetchAhead(objectCount: min(files.count, parallelism), parallelism: parallelism)
+        // Never more than so many are open at once, of whatever size.
+        let largest = files.map(\.object.size).sorted(by: >).prefix(parallelism)
+        let ahead = FetchAhead(sizes: Array(largest), parallelism: parallelism)
         let permits = Permits(parallelism)
         self.files = files
         (self.parallelism, self.progress) = (parallelism, progress)

@@ -35,7 +35,7 @@ struct LTXRestore {
         _ chain: inout RestoredChain,
         into database: inout DatabaseFile
     ) async throws(RestoreError) -> Header {
-        let ahead = FetchAhead(objectCount: batch.count, parallelism: parallelism)
+        let ahead = FetchAhead(sizes: batch.map(\.object.size), parallelism: parallelism)
         let permits = Permits(parallelism)
         let readers = batch.map { ObjectReader($0.object, in: store, ahead, permits) }
         defer { for reader in readers { reader.cancel() } }

@@ -45,16 +45,23 @@ struct FetchAhead {
     /// What is kept of all objects together.
     private static let bytesMax = 32 << 20
     private static let pieceBytesMax = 4 << 20
+    private static let pieceBytesMin = 64 << 10
 
     /// The size of a ranged GET.
     let pieceBytes: Int
     /// How many of them are fetched or wait to be read, for each object.
     let pieceCount: Int
 
-    /// For so many objects that are read side by side.
-    init(objectCount: Int, parallelism: Int) {
-        pieceBytes = min(Self.pieceBytesMax, max(64 << 10, Self.bytesMax / (2 * objectCount)))
-        pieceCount = max(1, min(parallelism, Self.bytesMax / (pieceBytes * objectCount)))
+    /// For objects of these sizes that are read side by side.
+    ///
+    /// What many small ones leave free is for the few large ones: a snapshot is not to wait for one small piece after
+    /// the other because hundreds of transactions came behind it.
+    init(sizes: [Int], parallelism: Int) {
+        func kept(_ bytes: Int, each count: Int) -> Int { sizes.reduce(0) { $0 + min($1, bytes * count) } }
+        var (bytes, count) = (Self.pieceBytesMax, 1)
+        while bytes > Self.pieceBytesMin, kept(bytes, each: 2) > Self.bytesMax { bytes /= 2 }
+        while count < parallelism, kept(bytes, each: count + 1) <= Self.bytesMax { count += 1 }
+        (pieceBytes, pieceCount) = (bytes, count)
     }
 }
 
@@ -63,12 +70,14 @@ struct FetchAhead {
 /// All are of the one state of the object that the first piece came from. Used by one task.
 final class ObjectReader {
     private typealias Fetch = Task<Result<StoredObject, ObjectStoreError>, Never>
+    private typealias Pin = Task<Result<String?, ObjectStoreError>, Never>
 
     let object: ReplicaObject
     private let store: any ObjectStore
     private let ahead: FetchAhead
     private let permits: Permits
-    private var first: Fetch?
+    /// Which state of the object the first piece is of; not that piece itself, which would stay in memory to the end.
+    private var pin: Pin?
     private var fetches: [Fetch] = []
     private var offset = 0
 
@@ -101,8 +110,8 @@ final class ObjectReader {
     func prefetch() {
         while offset < object.size, fetches.count < ahead.pieceCount {
             let range = ObjectRange(offset: offset, count: min(ahead.pieceBytes, object.size - offset))
-            let fetch = Self.start(object, range, first, store, permits)
-            self.first = first ?? fetch
+            let fetch = Self.start(object, range, pin, store, permits)
+            pin = pin ?? Task { await fetch.value.map(\.info.etag) }
             fetches.append(fetch)
             offset += range.count
         }
@@ -118,15 +127,15 @@ final class ObjectReader {
     private static func start(
         _ object: ReplicaObject,
         _ range: ObjectRange,
-        _ first: Fetch?,
+        _ pin: Pin?,
         _ store: any ObjectStore,
         _ permits: Permits
     ) -> Fetch {
         Task {
             // Without a permit: the first piece may still be waiting for its own.
-            switch await first?.value {
+            switch await pin?.value {
             case .failure(let error): .failure(error)
-            case .success(let piece): await permits.run { await fetch(object, range, piece.info.etag, store) }
+            case .success(let etag): await permits.run { await fetch(object, range, etag, store) }
             case nil: await permits.run { await fetch(object, range, nil, store) }
             }
         }

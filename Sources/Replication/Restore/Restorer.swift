@@ -1,5 +1,5 @@
 internal import Files
-internal import LTX
+package import LTX
 package import ObjectStore
 internal import Synchronization
 
@@ -37,10 +37,16 @@ package struct Restorer: Sendable {
     private let parallelism: Int
     private let queue = BlockingQueue(label: "restore")
 
+    /// So many requests at a time, which is as many connections as the stores' clients have.
+    ///
+    /// Thousands of small objects take as long as their requests wait for answers. How much of large ones is under way is
+    /// bounded by memory, at fewer requests.
+    package static let parallelismDefault = 32
+
     /// How often a plan is made again because retention has removed a part of it.
     private static let attemptsMax = 5
 
-    package init(_ store: any ObjectStore, parallelism: Int = 8) {
+    package init(_ store: any ObjectStore, parallelism: Int = parallelismDefault) {
         precondition(parallelism > 0, "nothing would be fetched")
         (self.store, self.parallelism) = (store, parallelism)
     }
@@ -63,6 +69,14 @@ package struct Restorer: Sendable {
         do throws(RestorePlanError) {
             return try RestorePlan(listing, target: target, generation: generation)
         } catch { throw .plan(error) }
+    }
+
+    /// When this transaction was, if a file ends with it and can be read.
+    package func time(of txid: TXID) async -> StoreTime? {
+        guard case .ltx(let files)? = try? await plan(.txid(txid)).steps, let last = files.last,
+            case .success(let milliseconds?) = await Self.readTime(last, store)
+        else { return nil }
+        return StoreTime(unixMilliseconds: milliseconds)
     }
 
     /// Fills in what only the files themselves know: when their last transaction was.

@@ -96,6 +96,61 @@ import Testing
         }
     }
 
+    /// A file of level 0 that is too large for a part of an upload, in the log.
+    private func commitLarge(_ pair: Pair) async throws -> [UInt8] {
+        let (pageSize, count) = (65536, 160)
+        let header = pair.writer.nextHeader(pageSize: UInt32(pageSize), commit: UInt32(count))
+        // Each page is compressed by itself, so that the same noise in all of them stays as long as it is.
+        let page = (0..<pageSize).map { _ in UInt8.random(in: 0...255) }
+        var bytes: [UInt8] = []
+        var encoder = try Encoder(header, into: &bytes)
+        for number in 1...UInt32(count) { try encoder.append(page: number, page.span, into: &bytes) }
+        let position = try encoder.finish(into: &bytes)
+        #expect(await pair.writer.append(bytes, position, within: .seconds(60)) == .committed(position.txid))
+        return bytes
+    }
+
+    @Test func `a large file that came after it was looked for is not written over`() async throws {
+        try await withPair { pair in
+            _ = try await commitLarge(pair)
+            try await expectNotOverwritten(pair, pair.copy.store)
+        }
+    }
+
+    @Test(.enabled(if: RealPeer.moto.isWanted))
+    func `a large file that came after it was looked for is not written over in S3 either`() async throws {
+        try await withPair { pair in
+            let bytes = try await commitLarge(pair)
+            try await RealPeer.moto.withStore { store in try await expectNotOverwritten(pair, store) }
+            try await RealPeer.moto.withStore { store in
+                let follower = FollowingReplica("copy", store, .folder, following: pair.log.store, .folder)
+                #expect(try await run(follower) {} == [])
+                #expect(try await store.get(LogBench.key(1)).bytes == bytes)
+                // Another instance, or this one after a lost answer: the same bytes are there already.
+                pair.log.faults.plan(.get, .first { try? await Self.create(bytes, in: store) })
+                _ = try await store.delete(LogBench.key(1))
+                let late = FollowingReplica("copy", store, .folder, following: pair.log.store, .folder)
+                #expect(try await run(late) {} == [])
+                #expect(late.status.txid == TXID(rawValue: 1))
+            }
+        }
+    }
+
+    private static func create(_ bytes: [UInt8], in store: any ObjectStore) async throws {
+        _ = try await store.createIfAbsent(LogBench.key(1), bytes)
+    }
+
+    private func expectNotOverwritten(_ pair: Pair, _ store: any ObjectStore) async throws {
+        let other: [UInt8] = [1, 2, 3]
+        // The first thing that is read of the log, once both are listed.
+        pair.log.faults.plan(.get, .first { try? await Self.create(other, in: store) })
+        let follower = FollowingReplica("copy", store, .folder, following: pair.log.store, .folder)
+        let reports = try await run(follower) {}
+        #expect(reports.count == 1 && reports[0].contains("another history"))
+        #expect(follower.status.hasDiverged)
+        #expect(try await store.get(LogBench.key(1)).bytes == other)
+    }
+
     @Test func `one that is ahead of the log has another history too`() async throws {
         try await withPair { pair in
             try await pair.commit(1)

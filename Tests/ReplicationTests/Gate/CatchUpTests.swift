@@ -1,11 +1,14 @@
 import CSQLite
 import Foundation
-import Replication
+import LTX
+import ObjectStore
 import SQLite
 import Synchronization
 import TestSupport
 import Testing
 import Threads
+
+@testable import Replication
 
 /// Several writers of one log, each with a file of its own.
 @Suite struct CatchUpTests {
@@ -160,6 +163,88 @@ import Threads
         }
     }
 
+    @Test func `a catch-up goes on behind a transaction that brings another page size`() async throws {
+        try await withTwo { one, other, folder in
+            try await one.insert("a")
+            let pageSize = try one.database.read { try $0.first("PRAGMA page_size") { $0.integer(0) } }
+            // What somebody ships who has put another database in the place of the old one.
+            try one.log.bucket.restore(to: "\(folder)/new.db")
+            execute(
+                "PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM;"
+                    + "INSERT INTO items (name) VALUES ('b'); PRAGMA journal_mode = WAL",
+                "\(folder)/new.db"
+            )
+            try Self.ship("\(folder)/new.db", pageSize: 8192, to: one.log.bucket)
+            #expect(pageSize != 8192)
+            try await other.database.catchUp()
+            #expect(try other.names() == ["a", "b"])
+            try await other.insert("c")
+            try await one.insert("d")
+            #expect(try one.names() == ["a", "b", "c", "d"])
+        }
+    }
+
+    /// Adds all of a database to the log.
+    private static func ship(_ path: String, pageSize: Int, to bucket: FakeBucket) throws {
+        let contents = [UInt8](try Data(contentsOf: URL(filePath: path)))
+        let commit = UInt32(contents.count / pageSize)
+        let txid = TXID(rawValue: UInt64(bucket.files.count) + 1)
+        var bytes: [UInt8] = []
+        var encoder = try Encoder(
+            Header(pageSize: UInt32(pageSize), commit: commit, minTXID: txid, maxTXID: txid, timestampMilliseconds: 0),
+            into: &bytes
+        )
+        for number in 1...commit {
+            let page = contents[(Int(number - 1) * pageSize)...].prefix(pageSize)
+            try encoder.append(page: number, Array(page).span, into: &bytes)
+        }
+        _ = try encoder.finish(into: &bytes)
+        #expect(bucket.create(txid, bytes))
+    }
+
+    private struct WeakHold { weak var value: FileHold? }
+
+    private static func heldSnapshot(_ database: GatedDatabase) throws -> (Snapshot, WeakHold) {
+        let hold = try database.database.holdFile()
+        let checksum = try #require(Checksum(rawValue: 1 << 63))
+        let snapshot = try Snapshot(
+            of: try PageImage(database.path),
+            at: Position(txid: TXID(rawValue: 1), fileChecksum: checksum),
+            timestampMilliseconds: 1,
+            hold: hold
+        )
+        return (snapshot, WeakHold(value: hold))
+    }
+
+    @Test func `a snapshot of which a part is on its way to the store does not hold up a write`() async throws {
+        let configure = { (configuration: inout Database.Configuration) in
+            configuration.readerPatience = .milliseconds(20)
+            configuration.readerLimit = .milliseconds(100)
+        }
+        try await withTwo(configure: configure) { one, other, _ in
+            try await one.insert("a")
+            let (snapshot, hold) = try Self.heldSnapshot(other)
+            #expect(try await snapshot.source.read(1).count == 1)
+            #expect(hold.value != nil)
+            try await other.insert("b")
+            #expect(hold.value == nil)
+            #expect(try other.names() == ["a", "b"])
+            // What was read is no whole file, and must not pass for one.
+            await #expect(throws: PageImageError.self) { try await snapshot.source.read(1) }
+        }
+    }
+
+    @Test func `a snapshot lets go of the database once it is read, however long it takes to be stored`() async throws {
+        try await withTwo { _, other, _ in
+            let (snapshot, hold) = try Self.heldSnapshot(other)
+            #expect(hold.value != nil)
+            #expect(try await !snapshot.source.read(8 << 20).isEmpty)
+            #expect(hold.value == nil)
+            try await other.insert("a")
+            #expect(try await snapshot.source.read(1) == [])
+        }
+    }
+
     @Test func `while another process has the file open, it is not replaced under it`() async throws {
         try await withTwo { one, other, _ in
             try await one.insert("a")
@@ -288,9 +373,14 @@ import Threads
 
 /// Makes a database of the smallest pages there are: so many of them fit into little.
 private func makeSmallPages(_ path: String) {
+    execute("PRAGMA page_size = 512; CREATE TABLE small (id INTEGER)", path)
+}
+
+/// Runs SQL on a file that nobody else has open.
+private func execute(_ sql: String, _ path: String) {
     var handle: OpaquePointer?
     sqlite3_open(path, &handle)
-    sqlite3_exec(handle, "PRAGMA page_size = 512; CREATE TABLE small (id INTEGER)", nil, nil, nil)
+    sqlite3_exec(handle, sql, nil, nil, nil)
     sqlite3_close(handle)
 }
 

@@ -245,6 +245,37 @@ import Testing
         }
     }
 
+    @Test func `what is durable is done, also where COMMIT failed after that`() async throws {
+        let failures = Mutex(0)
+        let fail: @Sendable (Bool) throws -> Void = { isCommit in
+            let fails = failures.withLock { failures in
+                guard isCommit, failures > 0 else { return false }
+                failures -= 1
+                return true
+            }
+            if fails { throw SQLiteError.unreadable("the disk is full") }
+        }
+        let wrap = { (gate: ShippingGate) -> any CommitGate in WatchedGate(gate, didAdmit: fail) }
+        try await withGated(wrap: wrap) { gated, folder in
+            failures.withLock { $0 = 2 }
+            try await gated.exclusively { connection, gate in
+                for name in ["a", "b", "c"] {
+                    try connection.begin()
+                    try connection.run("INSERT OR IGNORE INTO items (name) VALUES (?1)", .text(name))
+                    _ = try gate.commit(connection)
+                }
+            }
+            #expect(failures.withLock { $0 } == 0)
+            #expect(try gated.names() == ["a", "b", "c"])
+            #expect(try gated.restoredNames(folder) == ["a", "b", "c"])
+            let count = gated.log.bucket.files.count
+            failures.withLock { $0 = 1 }
+            #expect(try await offPool { try gated.database.adopt() } == UInt64(count + 1))
+            #expect(gated.log.bucket.files.count == count + 1)
+            #expect(try await gated.insert("d") == UInt64(count + 2))
+        }
+    }
+
     // MARK: What ends the process
 
     @Test(arguments: [false, true])
@@ -371,15 +402,17 @@ final class WatchedGate: LogGate {
     private let willAdmit: @Sendable (_ isCommit: Bool) -> Void
     private let willGiveChange: @Sendable () -> Void
     private let willBegin: @Sendable (LogFiles) -> Void
+    private let didAdmit: @Sendable (_ isCommit: Bool) throws -> Void
 
     init(
         _ gate: ShippingGate,
         willBegin: @escaping @Sendable (LogFiles) -> Void = { _ in },
         willGiveChange: @escaping @Sendable () -> Void = {},
-        willAdmit: @escaping @Sendable (_ isCommit: Bool) -> Void = { _ in }
+        willAdmit: @escaping @Sendable (_ isCommit: Bool) -> Void = { _ in },
+        didAdmit: @escaping @Sendable (_ isCommit: Bool) throws -> Void = { _ in }
     ) {
         (self.gate, self.willAdmit, self.willGiveChange) = (gate, willAdmit, willGiveChange)
-        self.willBegin = willBegin
+        (self.willBegin, self.didAdmit) = (willBegin, didAdmit)
     }
 
     var hasHistory: Bool { gate.hasHistory }
@@ -391,6 +424,7 @@ final class WatchedGate: LogGate {
     func admit(_ files: LogFiles, isCommit: Bool) throws {
         willAdmit(isCommit)
         try gate.admit(files, isCommit: isCommit)
+        try didAdmit(isCommit)
     }
     func admittedSize(_ files: LogFiles) throws -> Int { try gate.admittedSize(files) }
     func nextChange() throws -> DatabaseChange? {
