@@ -4,8 +4,10 @@ import Threads
 @testable import SQLite
 
 @Suite struct ReturnsTests {
+    private static let start = MonotonicTime.now
+
     private static func at(_ milliseconds: Int64) -> MonotonicTime {
-        MonotonicTime(nanoseconds: milliseconds * 1_000_000)
+        start.advanced(by: .milliseconds(milliseconds))
     }
 
     /// Ten are answered at 100 ms, and write again at these times.
