@@ -33,8 +33,9 @@ test: .venv/ready ## run every test
 	swift build --product api
 	@# One test at a time: many wait for threads of their own, and on two cores the waiting would take all that Swift has.
 	STORE_PEERS=required swift test --no-parallel
-	.venv/bin/pytest -q Tests/EndToEnd Tests/Interop
-	.venv/bin/pytest -q Tests/Deploy
+	@# Two at a time, since most of them wait for something. Each test has servers, ports and folders of its own.
+	.venv/bin/pytest -q -n 2 --dist worksteal Tests/EndToEnd Tests/Interop
+	.venv/bin/pytest -q -n 2 --dist worksteal Tests/Deploy
 
 lint: .venv/ready ## check the form of the sources
 	swift format lint --strict -r -p $(SOURCES)
@@ -54,6 +55,13 @@ bench: build ## measure against a Go peer, in pairs
 torture: build ## ten minutes of kills, freezes and faults against a folder, or REPLICA=s3://bucket/path
 	@$(call install,libfaketime)
 	.build/release/api torture --duration 10m --instances 3 $(if $(REPLICA),--replica '$(REPLICA)')
+
+# What takes seconds in `make test` takes minutes here.
+endurance: build .venv/ready ## the long proofs: freezes, outages, two writers, idleness, kills of the replicator
+	@$(call install,$(TEST_PACKAGES))
+	ENDURANCE=1 SOAK_SECONDS=300 API_BINARY=.build/release/api .venv/bin/pytest -q -s --durations=0 \
+	    -k 'stood_still or two_instances or fails_for_a_while or idle_service or killed_again_and_again' \
+	    Tests/EndToEnd/test_replicated.py Tests/Interop/test_replicate.py
 
 image: ## build the container image: holdfast
 	$(ENGINE) build $(IMAGE_FLAGS) -f deploy/Dockerfile -t $(IMAGE) \
@@ -108,4 +116,4 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: help run build image container-test test lint format bench bench-replica bench-gate torture fuzz model coverage clean
+.PHONY: help run build image container-test endurance test lint format bench bench-replica bench-gate torture fuzz model coverage clean

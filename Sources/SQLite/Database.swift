@@ -44,6 +44,7 @@ package final class Database: Sendable {
 
     private struct State {
         var queue = WriteQueue<WriteJob>(limits: .init())
+        var returns = Returns()
         var requests: [@Sendable (Writer) -> Void] = []
         var catchUps: [UnsafeContinuation<Void, any Error>] = []
         /// Whether the thread that watches deadlines sleeps without one.
@@ -181,6 +182,7 @@ package final class Database: Sendable {
             )
             let (admission, wakesWatch) = state.withLock { state in
                 let admission = state.queue.add(job)
+                state.returns.didCome(at: .now)
                 defer { state.isWatchParked = false }
                 return (admission, state.isWatchParked)
             }
@@ -298,7 +300,7 @@ package final class Database: Sendable {
         let restartPagesMin = configuration.checkpointPages * 4
         var restartPages = restartPagesMin
         loop: while true {
-            switch state.wait(for: Self.writerCondition, until: { $0.queue.nextLook }, { $0.takeWork() }) {
+            switch state.wait(for: Self.writerCondition, until: { $0.queue.gatheringEnd }, { $0.takeWork() }) {
             case .batch(let batch):
                 let start = ContinuousClock.now
                 runner.run(batch)
@@ -306,8 +308,11 @@ package final class Database: Sendable {
                 configuration.didRunBatch(batch.count, duration)
                 answer(
                     state.withLock { state in
-                        let done = state.queue.finishBatch()
-                        state.queue.gather(done.count, looks: Self.gatheringLooks(after: duration))
+                        let (done, now) = (state.queue.finishBatch(), MonotonicTime.now)
+                        state.returns.didAnswer(done.count, at: now)
+                        if let wait = state.returns.worthwhileWait(after: duration) {
+                            state.queue.gather(done.count, until: now.advanced(by: wait))
+                        }
                         return done
                     }
                 )
@@ -331,15 +336,6 @@ package final class Database: Sendable {
             state.isWhole = isWhole
         }
         state.signal(Self.deadlineCondition)
-    }
-
-    /// When to look whether those who have just been answered come back: soon, beside what their batch took.
-    ///
-    /// Not behind a fast disk, where a batch is done sooner than most of them could be back.
-    private static func gatheringLooks(after batch: Duration) -> [MonotonicTime] {
-        guard batch >= .milliseconds(10) else { return [] }
-        let (now, step) = (MonotonicTime.now, min(batch / 12, .milliseconds(10)))
-        return (1...3).map { now.advanced(by: step * $0) }
     }
 
     @discardableResult

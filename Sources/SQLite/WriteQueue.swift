@@ -51,17 +51,7 @@ struct WriteQueue<Write: QueuedWrite> {
     /// What the next batch waits for.
     private struct Gathering {
         let count: Int
-        var looks: ArraySlice<Write.Instant>
-        var seenCount: Int
-
-        /// Whether it is worth while to wait on: a look has shown that they come, or is still to be taken.
-        mutating func goesOn(at now: Write.Instant, waitingCount: Int) -> Bool {
-            guard let look = looks.first else { return false }
-            guard look <= now else { return true }
-            looks = looks.drop { $0 <= now }
-            defer { seenCount = waitingCount }
-            return waitingCount > seenCount && !looks.isEmpty
-        }
+        let end: Write.Instant
     }
 
     init(limits: Limits) {
@@ -82,21 +72,19 @@ struct WriteQueue<Write: QueuedWrite> {
         return .admitted(wakesWriter: !isWriting && isNews)
     }
 
-    /// Lets the next batch wait for as many as have just been answered.
-    ///
-    /// At each of the `looks` it waits on only if some have come since the one before, and at the last no more.
+    /// Lets the next batch wait for as many as have just been answered, until `end` at the latest.
     ///
     /// Clients that send their next write when the last one is answered would otherwise fall into two halves, each of
     /// which comes a moment too late for the batch that takes the other: all would wait for every second batch only. A
     /// client without company never waits.
-    mutating func gather(_ answeredCount: Int, looks: [Write.Instant]) {
+    mutating func gather(_ answeredCount: Int, until end: Write.Instant) {
         let count = min(waitingCount + answeredCount, limits.batchCountMax)
-        guard count > 1, !looks.isEmpty else { return }
-        gathering = Gathering(count: count, looks: looks[...], seenCount: waitingCount)
+        guard count > 1 else { return }
+        gathering = Gathering(count: count, end: end)
     }
 
     /// When to ask again for a batch that waits for others.
-    var nextLook: Write.Instant? { gathering?.looks.first }
+    var gatheringEnd: Write.Instant? { gathering?.end }
 
     private var isGathered: Bool {
         guard let gathering else { return true }
@@ -106,8 +94,7 @@ struct WriteQueue<Write: QueuedWrite> {
     /// The writes that go into the next transaction; at least one if any waits, and is not to wait for others.
     mutating func takeBatch(at now: Write.Instant) -> [Write] {
         precondition(!isWriting, "a batch is taken while another is written")
-        let waitingCount = waitingCount
-        if !isGathered, gathering?.goesOn(at: now, waitingCount: waitingCount) ?? false { return [] }
+        if let gathering, gathering.end > now, !isGathered { return [] }
         gathering = nil
         var bytes = 0
         var count = 0

@@ -44,7 +44,8 @@ enum CommandTree {
             runs in one transaction together with its record: it is there whole, or not at all. With a replica, each \
             first records a restore point there, and `api restore --point before:<migration>` goes back to it: for an hour \
             in any case, and then for as long as a file of the replica ends at just that transaction, which is usually a \
-            day.
+            day. Where it was merged with later ones, `restore` refuses, and names the nearest earlier state. Points that \
+            nothing leads to are removed with the snapshots before them.
             """,
         examples: [
             ("api migrate latest", "apply all that are pending"),
@@ -180,7 +181,7 @@ enum CommandTree {
             Option(
                 "point",
                 .value("NAME"),
-                help: "The state before a migration: before:<migration>, while the replica keeps that transaction."
+                help: "The state before a migration: before:<migration>. Merged with later ones, it is refused."
             ),
             Option("timestamp", .value("TIME"), help: "The state at this time, as RFC 3339 writes it."),
             Option("generation", .value("NAME"), help: "Litestream 0.3: from this generation."),

@@ -104,6 +104,11 @@ struct RestoreCommand {
             _ = try await restore(restorer, replica, target)
             return .success
         } catch {
+            if let migration, case .plan(.notATXID(let txid, let nearest, .some)) = error {
+                let time = if let nearest { await restorer.time(of: nearest) } else { StoreTime?.none }
+                let point = RestorePointError.merged(migration, txid, nearest: nearest, of: time)
+                throw ServiceError("cannot restore from \(replica.store.name): \(point)")
+            }
             switch error {
             case .plan(.noReplica) where invocation.flag("if-replica-exists"):
                 console.message("There is no replica at \(replica.store.name); nothing to do.")

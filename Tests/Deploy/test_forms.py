@@ -29,7 +29,7 @@ DOCKERFILE = faults(
 SCRIPT = faults(
     ("not quoted", r'"\$here/service.yaml"', "$here/service.yaml"),
     ("goes on after a failure", "^set -eu\n"),
-    ("no POSIX shell", r"^for option; do", "for ((i = 0; i < 3; i++)); do"),
+    ("no POSIX shell", r"^while \[ \$# -gt 0 \]; do", "for ((i = 0; i < 3; i++)); do"),
     ("no shell", "^esac|^    esac", "    esca"),
 )
 YAML = faults(

@@ -27,6 +27,9 @@ ALERT_FAULTS = faults(
         r"\(holdfast_replication_snapshot_timestamp_seconds(\{.*?\}) > 0\)",
         r"holdfast_replication_snapshot_timestamp_seconds\1",
     ),
+    ("who asked for no proof is told that there is none", "> 0 <= 86400", "<= 86400"),
+    ("a proof that another instance made does not count", r"max by \(job\) \(max_over_time\((holdfast_restore_proof_txid)", r"min by (job) (min_over_time(\1"),
+    ("what was written just now is old", " offset 2d", ""),
     ("a misspelt metric", "holdfast_database_wal_bytes", "holdfast_wal_bytes"),
     ("a misspelt label", "status=~", "code=~"),
     ("no word on what to do", "^          action: Look .*\n"),
@@ -46,7 +49,8 @@ DASHBOARD_FAULTS = faults(
 
 
 def with_tests(folder: pathlib.Path) -> pathlib.Path:
-    shutil.copy(ALERTS.parent / "alerts-test.yml", folder)
+    for file in ALERTS.parent.glob("alerts-*test.yml"):
+        shutil.copy(file, folder)
     return folder
 
 

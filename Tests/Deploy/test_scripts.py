@@ -25,11 +25,20 @@ for argument in arguments:
 line = " ".join(arguments)
 for pattern, answer in json.loads(os.environ["STAND_IN_ANSWERS"]).items():
     if re.search(pattern, line):
+        if isinstance(answer, list):
+            # One after the other; the last one stays.
+            with open(folder / "asked", "a") as file:
+                print(pattern, file=file)
+            count = (folder / "asked").read_text().splitlines().count(pattern)
+            answer = answer[min(count, len(answer)) - 1]
         if answer is None:
             sys.exit(1)
         print(answer)
         break
 """
+
+
+Answer = str | list[str | None] | None
 
 
 class Clouds:
@@ -45,9 +54,13 @@ class Clouds:
             (self.programs / name).write_text(STAND_IN)
             (self.programs / name).chmod(0o755)
 
-    def run(self, *command: str, answers: dict[str, str | None] | None = None, code: int = 0, **variables: str) -> str:
-        """Runs a script; of `answers` the first whose pattern fits a call is what is printed, None being a failure."""
-        (self.folder / "calls").unlink(missing_ok=True)
+    def run(self, *command: str, answers: dict[str, Answer] | None = None, code: int = 0, **variables: str) -> str:
+        """Runs a script; of `answers` the first whose pattern fits a call is what is printed, None being a failure.
+
+        A list has one for each call that fits.
+        """
+        for name in ("calls", "asked"):
+            (self.folder / name).unlink(missing_ok=True)
         environment = {
             "PATH": f"{self.programs}:{os.environ['PATH']}",
             "TMPDIR": str(self.temporary),
@@ -129,6 +142,15 @@ def test_cloud_run_deploy_sends_a_good_manifest_and_prints_the_curl_lines(clouds
     ]
 
 
+def test_cloud_run_takes_the_token_from_a_secret(clouds: Clouds) -> None:
+    clouds.run(*DEPLOY_RUN, "--token-secret", "holdfast-token")
+    assert cloudrun.problems(clouds.given()) == []
+    manifest = clouds.given().read_text()
+    assert "{name: API_TOKEN, valueFrom: {secretKeyRef: {name: holdfast-token, key: latest}}}" in manifest
+    clouds.run(*DEPLOY_RUN, "--token-secret", code=2)
+    assert clouds.calls() == []
+
+
 def test_cloud_run_may_begin_empty_only_when_told(clouds: Clouds) -> None:
     clouds.run(*DEPLOY_RUN, "--first", "--private")
     assert '{name: REQUIRE_REPLICA, value: "false"}' in clouds.given().read_text()
@@ -140,27 +162,65 @@ def test_cloud_run_may_begin_empty_only_when_told(clouds: Clouds) -> None:
 KEY = {"REPLICA_URL": "s3://b/holdfast", "REPLICA_KEY_ID": "AKIA", "REPLICA_SECRET": "a/b&c|\"'$d\\e+="}
 
 
+PUSHED = ":holdfast.api.7"
+LIGHTSAIL = {
+    "get-container-images": PUSHED,
+    r"\.state": "RUNNING",
+    r"api\.image": PUSHED,
+    r"\.url": "https://holdfast.example/",
+}
+
+
 def test_lightsail_deploys_what_its_check_calls_good(clouds: Clouds, tmp_path: pathlib.Path) -> None:
-    answers = {"get-container-images": ":holdfast.api.7"}
-    clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", answers=answers, **KEY)
+    printed = clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", answers=LIGHTSAIL, API_TOKEN="x y", **KEY)
     body = json.loads(clouds.given().read_text())
     variables = body["containers"]["api"]["environment"]
-    assert body["containers"]["api"]["image"] == ":holdfast.api.7"
+    assert body["containers"]["api"]["image"] == PUSHED
     assert (variables["REPLICA_URL"], variables["AWS_SECRET_ACCESS_KEY"]) == (KEY["REPLICA_URL"], KEY["REPLICA_SECRET"])
+    assert variables.pop("API_TOKEN") == "x y"
     assert clouds.given().stat().st_mode & 0o077 == 0, "others could read the secret"
     assert KEY["REPLICA_SECRET"] not in " ".join(clouds.calls()), "a command line is for everybody to read"
+    assert printed.splitlines() == [
+        'curl -XPOST https://holdfast.example/tasks -d \'{"title":"x"}\'',
+        "curl https://holdfast.example/tasks",
+    ]
     # The check wants no secret in it; all else is as it is sent.
     variables["AWS_SECRET_ACCESS_KEY"] = "SECRET_HERE"
     (tmp_path / "deployment.json").write_text(json.dumps(body))
     assert lightsail.problems(tmp_path / "deployment.json") == []
 
 
-def test_lightsail_makes_its_service_once(clouds: Clouds) -> None:
-    clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", answers={"get-container-services": None}, **KEY)
-    assert any("create-container-service --region" in call for call in clouds.calls())
-    clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", "--first", **KEY)
+def test_lightsail_makes_its_service_once_and_waits_for_it(clouds: Clouds) -> None:
+    shorten_waits(clouds)
+    starting = LIGHTSAIL | {r"\.state": [None, "PENDING", "READY", "DEPLOYING", "RUNNING"]}
+    clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", answers=starting, **KEY)
+    names = [re.search(r"lightsail (\S+)", call)[1] for call in clouds.calls()]
+    asked = "get-container-services"
+    assert names == [
+        *(asked, "create-container-service", asked, asked, "push-container-image", "get-container-images"),
+        *("create-container-service-deployment", asked, asked, asked, asked),
+    ]
+    clouds.run("lightsail/deploy.sh", "us-east-1", "holdfast", "--first", answers=LIGHTSAIL, **KEY)
     assert not any("create-container-service --region" in call for call in clouds.calls())
-    assert json.loads(clouds.given().read_text())["containers"]["api"]["environment"]["REQUIRE_REPLICA"] == "false"
+    variables = json.loads(clouds.given().read_text())["containers"]["api"]["environment"]
+    assert variables["REQUIRE_REPLICA"] == "false" and "API_TOKEN" not in variables
+
+
+def test_lightsail_says_when_the_old_version_goes_on(clouds: Clouds) -> None:
+    printed = clouds.run(
+        "lightsail/deploy.sh",
+        "us-east-1",
+        "holdfast",
+        answers=LIGHTSAIL | {r"api\.image": ":holdfast.api.6"},
+        code=1,
+        **KEY,
+    )
+    assert "curl" not in printed
+
+
+def shorten_waits(clouds: Clouds) -> None:
+    (clouds.programs / "sleep").write_text("#!/bin/sh\n")
+    (clouds.programs / "sleep").chmod(0o755)
 
 
 def test_lightsail_asks_for_the_key_before_it_does_anything(clouds: Clouds) -> None:

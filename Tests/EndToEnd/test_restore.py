@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import sqlite3
@@ -106,6 +107,30 @@ def test_targets_that_are_not_there_say_what_is(folder):
         done = api(folder, "restore", "-o", "app.db", *arguments, code=1)
         assert words in done.stderr, done.stderr
         assert names(folder) == []
+
+
+def test_a_restore_point_that_was_merged_is_refused_with_the_nearest_earlier_state(folder):
+    replica = folder.parent / "ltx"
+    point = replica / "restore-points/20261121002131_ruin/0000000000000007.json"
+    point.parent.mkdir(parents=True)
+    point.write_text("{}")
+    restore = ["restore", "-o", "app.db", "--point", "before:20261121002131_ruin", url(folder)]
+    api(folder, *restore)
+    for path in replica.glob("ltx/0/*.ltx"):
+        path.unlink()
+    (folder / "app.db").unlink()
+    for option in [[], ["--dry-run"]]:
+        done = api(folder, *restore, *option, code=1)
+        assert "transaction 0000000000000007, was merged with what came after it" in done.stderr, done.stderr
+        assert " of 2026-11-21T00:21:3" in done.stderr and names(folder) == [], done.stderr
+    # What it says to type is what helps.
+    nearest = re.search(r"--txid ([0-9a-f]{16})", done.stderr)[1]
+    assert nearest == "0000000000000006"
+    api(folder, "restore", "-o", "app.db", "--txid", nearest, url(folder))
+    for path in [*replica.glob("ltx/[12]/*.ltx"), *replica.glob("ltx/9/*[1-9].ltx")]:
+        path.unlink()
+    done = api(folder, *restore, "--force", code=1)
+    assert "nothing earlier is kept" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(

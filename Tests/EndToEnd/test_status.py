@@ -99,18 +99,35 @@ def test_it_says_when_the_service_is_gone(server: Server, open_status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "headline"),
+    ("status", "headline", "meaning"),
     [
-        (SAFE, "The data is safe"),
-        (changed(state="failing", problem="403 <b>denied</b>"), "The replica s3 has trouble"),
-        (changed(state="starting", txid=None, snapshot_time_ms=None, usage=None, estimate=None), "A replica is starting"),
-        (SAFE | {"restore_proof": SAFE["restore_proof"] | {"succeeded": False}}, "The last restore proof failed"),
+        (SAFE, "The data is safe", "loses nothing"),
+        (changed(state="failing", problem="403 <b>denied</b>"), "The replica s3 has trouble", "answered 503"),
+        (changed(state="failing", is_gate=False), "The replica s3 has trouble", "Writes go on. What it lacks"),
+        (SAFE | changed(state="failing", is_gate=False) | {"durability": "async"}, "The replica s3 has trouble", "keep the disk"),
+        (
+            changed(state="starting", txid=None, snapshot_time_ms=None, usage=None, estimate=None),
+            "A replica is starting",
+            "loses nothing",
+        ),
+        (
+            SAFE | {"restore_proof": SAFE["restore_proof"] | {"succeeded": False}},
+            "The last restore proof failed",
+            "may not bring the data back",
+        ),
     ],
 )
-def test_the_headline_is_the_worst_that_is_known(open_status, status: dict, headline: str) -> None:
+def test_the_headline_is_the_worst_that_is_known(open_status, status: dict, headline: str, meaning: str) -> None:
     page = open_status(status)
     expect(page.locator("#headline")).to_have_text(headline)
+    expect(page.locator("#meaning")).to_contain_text(meaning)
     assert page.locator("b").count() == 0, "what a store says is text, not markup"
+
+
+def test_what_an_estimate_covers_is_said(open_status) -> None:
+    card = open_status(SAFE).locator("#replicas article")
+    expect(card).to_contain_text("about $0.17 a month")
+    expect(card).to_contain_text("At the list prices of S3 Standard: requests as since the start, and what is stored now.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

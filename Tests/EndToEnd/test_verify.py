@@ -99,11 +99,13 @@ def test_a_service_proves_its_replica_while_it_is_written(start_server, replica:
     found = metrics(server)
     assert found["holdfast_restore_proof_timestamp_seconds"] > 1.7e9
     assert found["holdfast_restore_proof_failures_total"] == 0
+    assert found["holdfast_restore_proof_interval_seconds"] == 1
     assert found["holdfast_restore_proof_duration_seconds"] > 0
     # Once all is proven, and nothing is written, nothing is restored.
     assert eventually(lambda: not [path for path in server.database.parent.iterdir() if "proof" in path.name], 5)
     newest = max(replica.glob("ltx/0/*.ltx")).name[:16]
     assert eventually(lambda: newest in server.says("the replica can be restored")[-1]["detail"], 10)
+    assert metrics(server)["holdfast_restore_proof_txid"] == int(newest, 16)
     count = len(server.says("the replica can be restored"))
     assert not eventually(lambda: len(server.says("the replica can be restored")) > count, 2.5)
     assert server.stop() == 0
@@ -112,6 +114,8 @@ def test_a_service_proves_its_replica_while_it_is_written(start_server, replica:
 def test_a_proof_that_fails_is_counted_and_shown(start_server, replica: pathlib.Path) -> None:
     server = start_server(replica=f"file://{replica}", verify_interval="1s")
     server.add_task("one")
+    # One that came after the damage would make what is damaged unneeded.
+    assert eventually(lambda: server.says("snapshot taken"), 10)
     kept = {path: path.read_bytes() for path in replica.rglob("*.ltx")}
     for path, content in kept.items():
         path.write_bytes(content[:-1])

@@ -90,15 +90,43 @@ import Testing
     }
 
     @Test
+    func `a restore point stays as long as something leads to it or to a state before it`() async throws {
+        try await with { rig in
+            var levels = rig.levels()
+            let points = RestorePoints(rig.requests)
+            var known: [TXID] = []
+            for round in 1...220 {
+                rig.time.advance(seconds: 11)
+                let written = try await rig.log.commit()
+                if round % 20 == 0 {
+                    // As at a start, which is when a service migrates.
+                    known.append(written.position.txid)
+                    try await points.record(before: "m\(round)", written.position.txid)
+                    levels = rig.levels()
+                }
+                levels.note(written)
+                #expect(await levels.runDue() == nil)
+                let files = try await ReplicaListing(of: rig.requests).ltx
+                let oldest = files.filter { $0.minTXID.rawValue == 1 }.map(\.maxTXID).min() ?? TXID(rawValue: 0)
+                let kept = try rig.keys.filter { $0.hasPrefix("restore-points/") }.count
+                #expect(kept == known.count { $0 >= oldest })
+            }
+            #expect(try rig.keys.count { $0.hasPrefix("restore-points/") } < known.count)
+            #expect(rig.events.failures.isEmpty)
+        }
+    }
+
+    @Test
     func `in steady state nothing is listed, and without writes nothing is asked at all`() async throws {
         try await with { rig in
             let levels = rig.levels()
-            for _ in 0..<60 {
+            for _ in 0..<200 {
                 rig.time.advance(seconds: 11)
                 levels.note(try await rig.log.commit())
                 _ = await levels.runDue()
             }
-            #expect(rig.requests.count("list") == 1)
+            // The files at first, and the restore points when the first snapshot goes; then never again.
+            #expect(rig.requests.count("list") == 2)
             #expect(rig.requests.count("get") == 0, "what is compacted is at hand")
             let before = rig.requests.total
             rig.time.advance(seconds: 100_000)

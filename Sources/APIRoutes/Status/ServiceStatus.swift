@@ -94,6 +94,9 @@ package struct StoreUsage: Sendable {
 }
 
 /// What a store charges, in US dollars; list prices of the cheapest large region, without traffic or free tiers.
+///
+/// Compared in November 2026: R2's with Cloudflare's own documentation, Google's for storage with a transcript of its page
+/// of September 2026, all others only with what third parties write of the providers' pages.
 package struct StorePrices: Sendable, Equatable {
     /// The class that the prices are of, for people.
     package let name: String
@@ -101,10 +104,15 @@ package struct StorePrices: Sendable, Equatable {
     let thousandWrites: Double
     let thousandReads: Double
 
-    package static let s3Standard = Self("S3 Standard", month: 0.023, writes: 0.005, reads: 0.0004)
-    package static let gcsStandard = Self("Cloud Storage Standard", month: 0.020, writes: 0.005, reads: 0.0004)
-    package static let azureHot = Self("Azure Blob Hot, LRS", month: 0.018, writes: 0.005, reads: 0.0004)
-    package static let r2Standard = Self("R2 Standard", month: 0.015, writes: 0.0045, reads: 0.00036)
+    package static let s3Standard = Self("S3 Standard, us-east-1, 2026", month: 0.023, writes: 0.005, reads: 0.0004)
+    package static let gcsStandard = Self(
+        "Cloud Storage Standard, us-central1, 2026",
+        month: 0.020,
+        writes: 0.005,
+        reads: 0.0004
+    )
+    package static let azureHot = Self("Azure Blob Hot LRS, East US, 2026", month: 0.018, writes: 0.005, reads: 0.0004)
+    package static let r2Standard = Self("R2 Standard, 2026", month: 0.015, writes: 0.0045, reads: 0.00036)
 
     private init(_ name: String, month: Double, writes: Double, reads: Double) {
         (self.name, gigabyteMonth, thousandWrites, thousandReads) = (name, month, writes, reads)

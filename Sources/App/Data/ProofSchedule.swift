@@ -35,6 +35,7 @@ final class ProofSchedule: Sendable {
         _ logger: Logger
     ) {
         (self.proof, self.source, self.metrics, self.logger) = (proof, source, metrics, logger)
+        metrics.interval.set(interval / .seconds(1))
         task.withLock { task in
             task = Task.detached(priority: .low) { [self] in
                 while (try? await Task.sleep(for: interval)) != nil {
@@ -69,6 +70,7 @@ final class ProofSchedule: Sendable {
                 }
             )
             metrics.time.set(time)
+            if let txid = result.txid { metrics.txid.set(Double(txid.rawValue)) }
             note(true, result.detail, result.txid, at: time, .now - start)
         } catch {
             // Ended by a shutdown, it has not failed.

@@ -35,15 +35,24 @@ const meanings = {
   replicated: "A write is answered only when it is in the replica. Losing this machine loses nothing.",
 };
 
+// How it is, in a few words, and what follows from that. In trouble, the promise of better days would mislead.
 function verdict(status) {
+  const meaning = meanings[status.durability] ?? "";
   const bad = status.replicas.filter((replica) => replica.state === "failing" || replica.state === "stopped");
   if (bad.length > 0) {
-    return ["bad", bad.length === 1 ? `The replica ${bad[0].name} has trouble` : `${bad.length} replicas have trouble`];
+    const headline = bad.length === 1 ? `The replica ${bad[0].name} has trouble` : `${bad.length} replicas have trouble`;
+    if (bad.some((replica) => replica.is_gate)) {
+      return ["bad", headline, "Writes wait for it, and are answered 503 until it is well again. What was answered is in it; reads go on."];
+    }
+    if (status.durability === "replicated") return ["bad", headline, "Writes go on. What it lacks is in the first replica, and it catches up."];
+    return ["bad", headline, "Writes go on, on this machine's disk alone: keep the disk until it has caught up."];
   }
-  if (status.restore_proof && !status.restore_proof.succeeded) return ["bad", "The last restore proof failed"];
-  if (status.replicas.some((replica) => replica.state === "starting")) return ["warn", "A replica is starting"];
-  if (status.replicas.length === 0) return ["warn", "Serving, from one disk"];
-  return ["good", "The data is safe"];
+  if (status.restore_proof && !status.restore_proof.succeeded) {
+    return ["bad", "The last restore proof failed", "The replica may not bring the data back. Keep the disk, and stop deploys, until api verify passes."];
+  }
+  if (status.replicas.some((replica) => replica.state === "starting")) return ["warn", "A replica is starting", meaning];
+  if (status.replicas.length === 0) return ["warn", "Serving, from one disk", meaning];
+  return ["good", "The data is safe", meaning];
 }
 
 // --- The page
@@ -62,7 +71,7 @@ function replicaCard(replica) {
   const tone = { ok: "good", starting: "warn", failing: "bad", stopped: "bad" }[replica.state];
   const cost = estimate && (estimate.cents_a_month === null
     ? "known after an hour"
-    : `about $${(estimate.cents_a_month / 100).toFixed(2)} a month (${estimate.prices})`);
+    : `about $${(estimate.cents_a_month / 100).toFixed(2)} a month`);
   return el(
     "article",
     { class: "card" },
@@ -78,15 +87,15 @@ function replicaCard(replica) {
       ["Moved", usage && `${size(usage.sent_bytes)} sent, ${size(usage.received_bytes)} received`],
       ["Cost", cost],
     ]),
+    ...(estimate ? [el("p", { class: "quiet fine-print" }, `At the list prices of ${estimate.prices}: requests as since the start, and what is stored now. Without traffic, old versions, the free tier, and the machine.`)] : []),
   );
 }
 
 function show(status) {
-  const [tone, headline] = verdict(status);
+  const [tone, headline, meaning] = verdict(status);
   byId("verdict").className = `verdict ${tone}`;
   // Said again only when it changes: this is read out.
   if (byId("headline").textContent !== headline) byId("headline").textContent = headline;
-  const meaning = meanings[status.durability] ?? "";
   if (byId("meaning").textContent !== meaning) byId("meaning").textContent = meaning;
   const { database } = status;
   byId("figures").replaceChildren(
@@ -94,7 +103,7 @@ function show(status) {
     figure("Write-ahead log", size(database.wal_bytes)),
     figure("Up for", span(status.uptime_seconds), `version ${status.version}`),
     figure("Instance", el("code", {}, status.instance)),
-    figure("Schema", el("code", {}, database.schema || "none")),
+    figure("Schema", el("code", {}, ...(database.schema || "none").split(/(?<=_)/).flatMap((part) => [part, el("wbr")]))),
   );
   byId("replicas").replaceChildren(
     ...(status.replicas.length > 0 ? status.replicas.map(replicaCard) : [el("p", { class: "quiet" }, "There is none.")]),
@@ -104,7 +113,7 @@ function show(status) {
     ...(proof
       ? [
           el("span", { class: `badge ${proof.succeeded ? "good" : "bad"}` }, proof.succeeded ? "passed" : "failed"),
-          ` ${ago(proof.time_ms)}, in ${(proof.duration_ms / 1000).toFixed(1)} s. ${proof.detail}`,
+          ` ${ago(proof.time_ms)}, in ${(proof.duration_ms / 1000).toFixed(1)} s${proof.succeeded ? "." : ":"} ${proof.detail}`,
         ]
       : [el("span", { class: "quiet" }, "No restore has been tried since the start.")]),
   );

@@ -21,6 +21,11 @@ package struct LevelState: Equatable, Sendable {
 
     package var snapshots: [LevelFile] { levels[ReplicaLayout.snapshotLevel] }
 
+    /// The first transaction whose state can still be restored: where a file ends that needs none before it.
+    var oldestRestorable: TXID? {
+        levels.joined().filter { $0.minTXID.rawValue == 1 }.map(\.maxTXID).min()
+    }
+
     /// Takes note of a file; one that is known already is known better now.
     package mutating func add(_ file: LevelFile, level: Int) {
         // Nearly always it is the newest.

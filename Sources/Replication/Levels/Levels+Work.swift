@@ -237,6 +237,7 @@ extension Levels {
             } catch { throw LevelError(error) }
         }
         try await checkIsGone(key(level, last))
+        if level == ReplicaLayout.snapshotLevel { try await forgetPoints(without: files) }
         machine.withLock { machine in
             machine.state.remove(files, level: level)
             if level == 0, files.count < LevelPlanner.batchCountMax {
@@ -245,6 +246,21 @@ extension Levels {
             }
         }
         report(.deleted(level: level, fileCount: files.count))
+    }
+
+    /// Removes the restore points that led to snapshots which are gone.
+    private func forgetPoints(without snapshots: [LevelFile]) async throws(LevelError) {
+        var left = machine.withLock { $0.state }
+        left.remove(snapshots, level: ReplicaLayout.snapshotLevel)
+        guard let oldest = left.oldestRestorable else { return }
+        let points = RestorePoints(store)
+        do throws(ObjectStoreError) {
+            var known: [RestorePoints.Point]
+            if let listed = machine.withLock({ $0.points }) { known = listed } else { known = try await points.all() }
+            for point in known where point.txid < oldest { try await points.remove(point) }
+            known.removeAll { $0.txid < oldest }
+            machine.withLock { [known] in $0.points = known }
+        } catch { throw LevelError(error) }
     }
 
     /// Some stores say that they removed something and have not.

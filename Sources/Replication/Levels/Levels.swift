@@ -44,6 +44,10 @@ package final class Levels: Sendable {
         var cache: FileCache
         /// Whether the store was listed.
         var isListed = false
+        /// The restore points; nil until the first snapshot goes.
+        ///
+        /// Those that others record later are for a later process.
+        var points: [RestorePoints.Point]?
         /// Whether a listing was made because of a hole, and nothing was done since.
         var hasListedForHole = false
         var isRunning = false

@@ -6,7 +6,15 @@ package import ObjectStore
 /// A point is an object `restore-points/<migration>/<txid>.json`, created if absent, beside the files of the replica and
 /// none of them. Whoever is about to migrate creates one for where its database stands, so several instances may each
 /// create one. In each of these states the migration had not run, and the newest is where it was run.
+///
+/// A point keeps no file from being merged or removed. So it leads back exactly while a file ends with its transaction;
+/// after that to the nearest earlier state, if its reader wants that; and when there is none, retention removes it too.
 package struct RestorePoints: Sendable {
+    struct Point: Equatable, Sendable {
+        let migration: String
+        let txid: TXID
+    }
+
     private let store: any ObjectStore
 
     private static let prefix = "restore-points/"
@@ -34,7 +42,8 @@ package struct RestorePoints: Sendable {
 
     /// The newest place in the log at which the migration had not run.
     package func txid(before migration: String) async throws(RestorePointError) -> TXID {
-        let points = try await all()
+        let points: [Point]
+        do throws(ObjectStoreError) { points = try await all() } catch { throw .store(error) }
         guard let txid = points.filter({ $0.migration == migration }).map(\.txid).max() else {
             var names: [String] = []
             for point in points where !names.contains(point.migration) { names.append(point.migration) }
@@ -43,16 +52,18 @@ package struct RestorePoints: Sendable {
         return txid
     }
 
-    private func all() async throws(RestorePointError) -> [(migration: String, txid: TXID)] {
-        let objects: [ObjectInfo]
-        do throws(ObjectStoreError) { objects = try await store.listAll(Self.prefix) } catch { throw .store(error) }
-        return objects.compactMap { object in
+    func all() async throws(ObjectStoreError) -> [Point] {
+        try await store.listAll(Self.prefix).compactMap { object in
             let parts = object.key.dropFirst(Self.prefix.count).split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count == 2, parts[1].hasSuffix(".json"), let txid = TXID(parts[1].dropLast(5)) else {
                 return nil
             }
-            return (String(parts[0]), txid)
+            return Point(migration: String(parts[0]), txid: txid)
         }
+    }
+
+    func remove(_ point: Point) async throws(ObjectStoreError) {
+        _ = try await store.delete(key(point.migration, point.txid))
     }
 
     private func key(_ migration: String, _ txid: TXID) -> String { "\(Self.prefix)\(migration)/\(txid).json" }
@@ -61,6 +72,8 @@ package struct RestorePoints: Sendable {
 /// Why there is no such point to go back to.
 package enum RestorePointError: Error, CustomStringConvertible {
     case unknown(String, known: [String])
+    /// Its transaction was merged with later ones; the nearest earlier one that can be restored, and its time.
+    case merged(String, TXID, nearest: TXID?, of: StoreTime?)
     case store(ObjectStoreError)
 
     package var description: String {
@@ -68,6 +81,16 @@ package enum RestorePointError: Error, CustomStringConvertible {
         case .unknown(let migration, let known):
             let names = known.isEmpty ? "it has none" : "it has \(known.map { "before:\($0)" }.joined(separator: ", "))"
             return "there is no restore point before:\(migration); \(names)"
+        case .merged(let migration, let txid, let nearest, let time):
+            let what = """
+                the state just before \(migration), transaction \(txid), was merged with what came after it \
+                (they stay apart for an hour, then half a minute is one)
+                """
+            guard let nearest else { return "\(what), and nothing earlier is kept" }
+            return """
+                \(what); the nearest earlier state is transaction \(nearest)\(time.map { " of \($0.iso8601)" } ?? "")
+                To restore that one, say --txid \(nearest) instead of --point.
+                """
         case .store(let error): return "\(error)"
         }
     }

@@ -1,5 +1,5 @@
 internal import Files
-internal import LTX
+package import LTX
 package import ObjectStore
 internal import Synchronization
 
@@ -69,6 +69,14 @@ package struct Restorer: Sendable {
         do throws(RestorePlanError) {
             return try RestorePlan(listing, target: target, generation: generation)
         } catch { throw .plan(error) }
+    }
+
+    /// When this transaction was, if a file ends with it and can be read.
+    package func time(of txid: TXID) async -> StoreTime? {
+        guard case .ltx(let files)? = try? await plan(.txid(txid)).steps, let last = files.last,
+            case .success(let milliseconds?) = await Self.readTime(last, store)
+        else { return nil }
+        return StoreTime(unixMilliseconds: milliseconds)
     }
 
     /// Fills in what only the files themselves know: when their last transaction was.

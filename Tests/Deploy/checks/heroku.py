@@ -25,9 +25,11 @@ def problems(path: pathlib.Path) -> list[str]:
     if "PORT" in manifest["env"]:
         found.append("Heroku chooses the port")
     for name, each in manifest["env"].items():
-        if not set(each) <= {"description", "required", "value"} or not isinstance(each.get("value", ""), str):
-            found.append(f"{name}: a description, and a value or required")
-        elif ("value" in each) == ("required" in each):
-            found.append(f"{name}: a value, or required")
+        if not set(each) <= {"description", "required", "value", "generator"} or not isinstance(each.get("value", ""), str):
+            found.append(f"{name}: a description, and a value, a generator or required")
+        elif len({"value", "required", "generator"} & set(each)) != 1:
+            found.append(f"{name}: a value, a generator, or required")
+        elif each.get("generator", "secret") != "secret":
+            found.append(f"{name}: Heroku generates secrets and nothing else")
     values = {name: each.get("value") for name, each in manifest["env"].items()}
     return found + service.environment_problems(values, roles=False)
