@@ -22,12 +22,14 @@ package final class HTTPClient: Sendable {
 
     /// The complete answer, whatever its status; cancelling the task ends the transfer.
     package func send(_ request: ClientRequest) async throws(TransferError) -> ClientAnswer {
+        let loop = loop
         let transfer: Transfer
-        switch Result(catching: { () throws(TransferError) in try Transfer(request, bundle: bundle) }) {
+        switch Result(catching: { () throws(TransferError) in
+            try Transfer(request, bundle: bundle, sockets: loop.sockets)
+        }) {
         case .success(let made): transfer = made
         case .failure(let error): throw error
         }
-        let loop = loop
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 loop.add(transfer) { continuation.resume(returning: $0) }

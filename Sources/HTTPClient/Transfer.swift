@@ -1,5 +1,4 @@
 internal import CCurl
-internal import Glibc
 internal import Synchronization
 
 /// One libcurl easy handle, from its options to its result.
@@ -11,6 +10,7 @@ final class Transfer: @unchecked Sendable {
     let isCancelled = Atomic(false)
 
     private let request: ClientRequest
+    private let sockets: OpenSockets
     private let headerList: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private var bodySent = 0
@@ -28,7 +28,7 @@ final class Transfer: @unchecked Sendable {
     /// More than any store sends; a server that goes on forever is cut off here.
     private static let headerBytesMax = 64 << 10
 
-    init(_ request: ClientRequest, bundle: CABundle) throws(TransferError) {
+    init(_ request: ClientRequest, bundle: CABundle, sockets: OpenSockets) throws(TransferError) {
         try Self.validate(request, bundle)
         guard let easy = curl_easy_init() else { preconditionFailure("out of memory") }
         var list: UnsafeMutablePointer<curl_slist>?
@@ -37,7 +37,7 @@ final class Transfer: @unchecked Sendable {
             guard let longer = curl_slist_append(list, line) else { preconditionFailure("out of memory") }
             list = longer
         }
-        (self.easy, self.request, headerList) = (easy, request, list)
+        (self.easy, self.request, self.sockets, headerList) = (easy, request, sockets, list)
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setOptions(bundle)
     }
@@ -97,6 +97,7 @@ final class Transfer: @unchecked Sendable {
         require(ccurl_set_list(easy, CURLOPT_HTTPHEADER, headerList))
         setPointer(CURLOPT_ERRORBUFFER, errorText)
         setCallbacks()
+        sockets.watch(easy)
     }
 
     private func setMethod() {
@@ -204,22 +205,9 @@ final class Transfer: @unchecked Sendable {
             let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
             headers.append((line[..<colon].lowercased(), String(value)))
         } else if line.isEmpty {
-            acknowledge()
+            sockets.acknowledge()
         }
         return bytes.count
-    }
-
-    /// Tells the server at once that the head of its answer is here.
-    ///
-    /// Some, such as Ceph's gateway, send the body behind it only then, and the kernel would wait 40 ms for something to
-    /// send along. Where the body is here too it changes nothing, and where it fails neither.
-    private func acknowledge() {
-        var socket = CURL_SOCKET_BAD
-        guard ccurl_get_socket(easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK, socket != CURL_SOCKET_BAD else {
-            return
-        }
-        var isOn: Int32 = 1
-        setsockopt(socket, Int32(IPPROTO_TCP), TCP_QUICKACK, &isOn, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Int {

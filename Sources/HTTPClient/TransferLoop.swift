@@ -11,6 +11,7 @@ final class TransferLoop: @unchecked Sendable {
     // documents as callable from any thread; everything handed over goes through the mutex.
     private let multi: UnsafeMutableRawPointer
     private let transfersMax: Int
+    let sockets = OpenSockets()
     private let inbox = Mutex(Inbox())
 
     typealias Completion = @Sendable (Result<ClientAnswer, TransferError>) -> Void

@@ -105,6 +105,10 @@ def act(connection, method, target, path, headers, body, served):
     elif path == "/truncated-chunks":
         send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n")
         return False
+    elif path == "/two-parts":
+        # As servers do that leave Nagle's algorithm on: the body goes when the head was acknowledged.
+        send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        send(b"body")
     elif path == "/chunks":
         send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     elif path == "/garbage":
