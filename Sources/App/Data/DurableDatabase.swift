@@ -7,6 +7,7 @@ package import Metrics
 import ObjectStore
 package import Replication
 package import SQLite
+import Threads
 
 /// The service's database and what makes its commits durable, opened in the order that loses nothing: the lock, the
 /// log, the file, the gate.
@@ -126,7 +127,7 @@ package final class DurableDatabase: Sendable {
             requiresReplica: configuration.requiresReplica
         )
         let start = ContinuousClock.now
-        return try blocking {
+        return try waitFor {
             let ticking = Task { await logger.log(progress) }
             defer { ticking.cancel() }
             let mark = ProbeMark(replica.store)
@@ -165,7 +166,7 @@ package final class DurableDatabase: Sendable {
         _ logger: Logger
     ) throws {
         if booted.mustResume {
-            try blocking {
+            try waitFor {
                 do throws(LocalCommitsError) {
                     try await LocalCommits.ship(path, to: log, within: resumePatience)
                 } catch {
