@@ -55,7 +55,7 @@ package final class DurableDatabase: Sendable {
             from: booted.start,
             timing: timing,
             takesTurns: configuration.durability == .replicated,
-            didTakeTurn: metrics.note
+            didHappen: metrics.note
         )
         let log = ObservedLog(fencedLog, metrics)
         try Self.begin(file.path, replicas[0], booted, log.log, configuration, logger)
