@@ -92,8 +92,15 @@ package final class Service: Sendable {
     /// Nothing that was answered is lost even without it.
     package func stop(within limit: Duration) {
         logger.log(.info, "stopping")
+        let start = ContinuousClock.now
+        // Whoever waits for a bucket that does not answer is told so before the connections are cut.
+        let patience = Task { [data] in
+            guard (try? await Task.sleep(for: limit / 2)) != nil else { return }
+            data.giveUpWrites()
+        }
+        defer { patience.cancel() }
         let cutOffCount = ports.drain(within: limit * 3 / 5)
-        do { try data.close(within: limit / 5) } catch {
+        do { try data.close(within: max(limit / 5, limit * 4 / 5 - (ContinuousClock.now - start))) } catch {
             logger.log(.error, "the database was not closed in order") { $0.add("error", "\(error)") }
         }
         ports.stop()

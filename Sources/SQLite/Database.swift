@@ -264,6 +264,16 @@ package final class Database: Sendable {
         }
     }
 
+    /// Answers all who wait for a write: the end has come before its time.
+    ///
+    /// What waits is not done. What is at the gate may still be, so whoever owns that has to cut it short too.
+    package func giveUpWrites() {
+        let left = state.withLock { $0.queue.giveUp() }
+        state.signal(Self.writerCondition)
+        answer(left.waiting, failure: .closed)
+        answer(left.inBatch, failure: .outcomeUnknown)
+    }
+
     /// Writes what still waits, moves the WAL into the database, and stops both threads.
     ///
     /// Idempotent; whoever comes second waits for the first. With a gate that keeps a log, and where the configuration

@@ -133,6 +133,13 @@ struct WriteQueue<Write: QueuedWrite> {
     /// No more writes are taken; those that wait are still written.
     mutating func close() { isClosed = true }
 
+    /// No more writes are taken, and nobody waits any longer: neither those that never began, nor those in the batch.
+    mutating func giveUp() -> (waiting: [Write], inBatch: [Write]) {
+        close()
+        defer { batch = [] }
+        return (takeWaiting(waiting.count), batch)
+    }
+
     /// Moves the rest up at once: what has left must not hold its memory here, and 4096 references are a page or eight.
     private mutating func takeWaiting(_ count: Int) -> [Write] {
         let taken = Array(waiting.prefix(count))

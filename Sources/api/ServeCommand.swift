@@ -63,7 +63,8 @@ struct ServeCommand {
         defer { logger.close(within: .seconds(1)) }
         let service = try Service(configuration, logger: logger, signals: signals)
         signals.wait()
-        signals.exit(after: configuration.shutdownTimeout) {
+        // A little earlier: at the limit itself, a platform kills.
+        signals.exit(after: configuration.shutdownTimeout * 9 / 10) {
             logger.log(.error, "the shutdown took too long and was cut off")
             logger.close(within: .milliseconds(200))
         }

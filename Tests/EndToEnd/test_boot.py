@@ -8,7 +8,8 @@ import signal
 import time
 
 import pytest
-from service import Server, run_api
+from bucket import Bucket
+from service import Server, eventually, run_api
 
 MIGRATIONS = pathlib.Path(__file__).resolve().parents[2] / "Migrations"
 SLOW = {"HOLDFAST_FAULTS": "latency=1:400ms-400ms"}
@@ -111,6 +112,22 @@ def test_a_signal_ends_a_start_at_once(start) -> None:
     assert server.wait() == 0
     assert time.monotonic() - began < 2
     assert not server.says("listening")
+
+
+def test_a_signal_ends_a_start_that_waits_for_a_bucket(tmp_path: pathlib.Path) -> None:
+    with contextlib.closing(Bucket("moto")) as bucket:
+        replica = bucket.new_prefix()
+        bucket.stands("stall-before")
+        server = StartingServer(tmp_path, replica=replica, variables=Bucket.KEYS)
+        try:
+            assert eventually(lambda: len(bucket.taken_requests()) > 0, 5)
+            began = time.monotonic()
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+            assert time.monotonic() - began < 2
+            assert not server.database.exists()
+        finally:
+            server.kill()
 
 
 def test_a_start_that_fails_ends_with_its_reason(start, replica: pathlib.Path) -> None:

@@ -490,6 +490,40 @@ def test_a_mistyped_prefix_is_refused_where_a_replica_is_required(start_server, 
     assert [task["id"] for task in server.all_tasks()] == [number]
 
 
+def test_a_folder_is_made_at_the_first_start_and_missed_at_every_other(start_server, tmp_path) -> None:
+    (tmp_path / "volume").mkdir()
+    bucket, database = tmp_path / "volume/replica", tmp_path / "app.db"
+    server = start_server(database=database, replica=f"file://{bucket}")
+    number = server.add_task("kept")
+    assert server.stop() == 0
+    # As when a volume is not mounted: a record stands beside the database, or after a crash only where it comes from.
+    (tmp_path / "volume").rename(tmp_path / "elsewhere")
+    command = ["serve", "--port", "0", "--host", "127.0.0.1", "--db", str(database), "--migrations", str(MIGRATIONS)]
+    for trace in ("-position", "-origin"):
+        done = run_api(*command, "--replica", f"file://{bucket}", cwd=tmp_path)
+        assert done.returncode == 1 and "a log was there" in done.stderr and "mounted" in done.stderr, done.stderr
+        assert not bucket.parent.exists(), "a refused start made the folder"
+        if trace == "-position":
+            pathlib.Path(f"{database}{trace}").unlink()
+    (tmp_path / "elsewhere").rename(tmp_path / "volume")
+    server = start_server(database=database, replica=f"file://{bucket}")
+    assert [task["id"] for task in server.all_tasks()] == [number]
+
+
+def test_no_snapshot_has_what_was_committed_past_the_log(start_server, bucket, tmp_path) -> None:
+    with contextlib.closing(Bucket("moto")) as other:
+        further = other.new_prefix()
+        # So that there is time until its first snapshot is taken.
+        other.stands("slow|3|3")
+        replicas = [bucket.new_prefix(), further]
+        server = start_server(database=tmp_path / "app.db", replica=replicas, variables=Bucket.KEYS)
+        with contextlib.closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+            connection.execute("INSERT INTO tasks (title) VALUES ('past the log')")
+            connection.commit()
+            # Nobody writes: only whoever takes the snapshot can notice.
+            assert server.wait(40) != 0
+
+
 MIGRATE = ["--db", "app.db", "--migrations", str(MIGRATIONS)]
 SEED = ["--db", "app.db", "--seeds", str(SEEDS)]
 

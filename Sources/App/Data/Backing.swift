@@ -8,6 +8,7 @@ struct Backing: Sendable {
     let replica: ReplicaStore
     let log: ObservedLog
     let asyncGate: AsyncGate?
+    let shippingGate: ShippingGate?
     let upkeep: Upkeep
     let followers: [Follower]
     let proofs: ProofSchedule?
@@ -20,13 +21,13 @@ struct Backing: Sendable {
     }
 
     func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
-        let isShipped = asyncGate?.close() ?? true
+        let isShipped = asyncGate?.close(within: limit * 2 / 3) ?? true
         waitFor {
             // These have no promises to keep, and may be in the middle of something long.
             await upkeep.stop()
             await proofs?.stop()
             await withTaskGroup { group in
-                for follower in followers { group.addTask { await follower.stop(within: limit) } }
+                for follower in followers { group.addTask { await follower.stop(within: limit / 3) } }
             }
         }
         guard isWhole, isShipped, log.log.halt == nil, let tip = log.log.tip else { return }

@@ -89,6 +89,7 @@ package final class DurableDatabase: Sendable {
             replica: replicas[0],
             log: log,
             asyncGate: asyncGate,
+            shippingGate: gates.shippingGate,
             upkeep: upkeep,
             followers: followers,
             proofs: try Self.proofs(file.path, replicas[0], source, configuration.proofInterval, registry, logger),
@@ -267,6 +268,13 @@ package final class DurableDatabase: Sendable {
     /// Why nothing is written any more, if so.
     package var halt: String? { backing?.log.log.halt.map { "\($0)" } }
 
+    /// Answers all who still wait for a write, because the bucket takes longer than the end may.
+    package func giveUpWrites() {
+        guard let gate = backing?.shippingGate else { return }
+        database.giveUpWrites()
+        gate.giveUp()
+    }
+
     /// Stops, with everything durable that was promised; the file is then where the log ends, and says so.
     ///
     /// Replicas that follow get what they lack, as far as the limit allows.
@@ -283,6 +291,7 @@ package final class DurableDatabase: Sendable {
 private struct Gates {
     let gate: any CommitGate
     let asyncGate: AsyncGate?
+    let shippingGate: ShippingGate?
 
     init(
         _ log: ObservedLog,
@@ -295,17 +304,18 @@ private struct Gates {
     ) {
         guard configuration.durability == .async else {
             asyncGate = nil
-            gate = ShippingGate(log, for: path, patience: databaseConfiguration.writeTimeout) { path in
+            let shippingGate = ShippingGate(log, for: path, patience: databaseConfiguration.writeTimeout) { path in
                 let start = try await LogRestore(replica.store, layout: layout).run(to: path)
                 return { await log.log.rebase(on: start) }
             }
+            (gate, self.shippingGate) = (shippingGate, shippingGate)
             return
         }
         var limits = AsyncGate.Limits()
         limits.interval = configuration.syncInterval
         limits.patience = databaseConfiguration.writeTimeout
         let asyncGate = AsyncGate(log, limits: limits, report: databaseConfiguration.report)
-        (gate, self.asyncGate) = (asyncGate, asyncGate)
+        (gate, self.asyncGate, shippingGate) = (asyncGate, asyncGate, nil)
     }
 }
 

@@ -18,8 +18,12 @@ struct SnapshotSource: Sendable {
 
     /// Pins the database between two batches, and blocks until then; nil if it is ahead of the log.
     func take() throws -> Snapshot? {
-        try database.exclusively { _, _ in
+        try database.exclusively { connection, _ in
             guard asyncGate?.settle(within: Self.patience) ?? true, let tip = log.tip else { return nil }
+            // Finds out whether another process has committed past the log, which no image may have, and keeps such out
+            // until the image is pinned.
+            try connection.begin()
+            defer { try? connection.rollback() }
             let hold = try database.holdFile()
             return try Snapshot(
                 of: try PageImage(path),

@@ -46,6 +46,12 @@ package struct BootFacts: Equatable, Sendable {
         return record
     }
 
+    /// Whether the replica is known to have had a log: where that is gone, somebody or something has taken it away.
+    var knowsLog: Bool {
+        origin == replicaName || record?.replica == replicaName
+            || session.map { $0.replica == replicaName && $0.start != nil } ?? false
+    }
+
     /// The transaction that the local database has come to, if that is certain.
     var candidate: TXID? { soundRecord?.tip.position.txid }
 
@@ -74,6 +80,8 @@ package enum BootPlan: Equatable, Sendable {
 
     package enum Refusal: Equatable, Sendable {
         case replicaRequired
+        /// What stands beside the local database says that the replica had a log.
+        case logGone
         case newerGenerations
     }
 
@@ -83,8 +91,13 @@ package enum BootPlan: Equatable, Sendable {
         let movesAside = (facts.stamp != nil || facts.hasLog) && !isCopy
         switch facts.replica {
         case .empty:
-            self =
-                facts.requiresReplica ? .refuse(.replicaRequired) : facts.stamp == nil ? .fresh : .adopt
+            if facts.requiresReplica {
+                self = .refuse(.replicaRequired)
+            } else if facts.knowsLog {
+                self = .refuse(.logGone)
+            } else {
+                self = facts.stamp == nil ? .fresh : .adopt
+            }
         case .generations: self = .restoreGenerations(movesAside: movesAside)
         case .newerGenerations: self = .refuse(.newerGenerations)
         case .log(_, let end):
@@ -115,6 +128,10 @@ extension BootPlan.Refusal: CustomStringConvertible {
         case .replicaRequired:
             "there is nothing at the replica, and a new log may not begin here: check the URL and its prefix, "
                 + "or allow a new one for the first start"
+        case .logGone:
+            "there is nothing at the replica, and the files beside the database say that a log was there: check that the "
+                + "volume is mounted and the prefix is the right one; to begin a new log with this database, remove its "
+                + "-origin, -position and -async files first"
         case .newerGenerations:
             "there are two replicas in one place, and that of Litestream 0.3 is newer than the other: "
                 + "move away the one that is not to be continued"

@@ -34,6 +34,8 @@ package final class AsyncGate: CommitGate {
         /// Whether a file that was taken from the backlog is not known to be in the log yet.
         var isShipping = false
         var isClosing = false
+        /// Whether nothing is added to the log any more.
+        var hasEnded = false
         /// Why nothing is written any more.
         var failure: (any Error)?
 
@@ -42,6 +44,7 @@ package final class AsyncGate: CommitGate {
 
     private static let workCondition = 0
     private static let roomCondition = 1
+    private static let endCondition = 2
 
     /// The longest wait before a file that did not get into the log is tried again.
     private static let pauseMax = Duration.seconds(1)
@@ -50,8 +53,9 @@ package final class AsyncGate: CommitGate {
     private let limits: Limits
     private let report: @Sendable (String) -> Void
     private let didShip: @Sendable (ShippedFile) -> Void
-    private let state = Monitor(State(), conditions: 2)
+    private let state = Monitor(State(), conditions: 3)
     private let thread: Mutex<WorkerThread?>
+    private let waits = Waits()
 
     /// A gate for a database whose WAL is empty, and which is where the log stands.
     ///
@@ -143,17 +147,26 @@ package final class AsyncGate: CommitGate {
 
     /// Adds what still waits to the log, and ends the thread.
     ///
-    /// To be called once, after the database is closed.
+    /// To be called once, after the database is closed. When the limit is reached, the bucket is asked nothing more.
     ///
     /// - Returns: Whether the log now holds everything.
-    package func close() -> Bool {
+    package func close(within limit: Duration) -> Bool {
         state.withLock { $0.isClosing = true }
         state.signal(Self.workCondition)
+        let deadline = MonotonicTime.now.advanced(by: limit)
+        state.wait(for: Self.endCondition, until: { _ in deadline }) { state in
+            state.hasEnded || MonotonicTime.now >= deadline ? () : nil
+        }
+        waits.cutShort()
         thread.withLock { $0.take()?.join() }
         return state.withLock { $0.isEmpty && $0.failure == nil }
     }
 
     private func ship() {
+        defer {
+            state.withLock { $0.hasEnded = true }
+            state.signal(Self.endCondition)
+        }
         while let file = nextFile() {
             guard append(file) else { return }
             state.withLock { state in
@@ -204,7 +217,8 @@ package final class AsyncGate: CommitGate {
         var isReported = false
         while true {
             let trouble: any Error
-            switch waitFor({ [log, limits] in await log.append(file.bytes, file.position, within: limits.patience) }) {
+            switch waits.run({ [log, limits] in await log.append(file.bytes, file.position, within: limits.patience) })
+            {
             case .committed: return true
             case .lost:
                 stop("another writer has transaction \(file.position.txid) of the log", AsyncGateError.overtaken)

@@ -39,6 +39,7 @@ package final class ShippingGate: LogGate {
     private let restore: Restore
     private let didCommit: @Sendable (ShippedFile) -> Void
     private let state = Mutex(State())
+    private let waits = Waits()
 
     /// A gate for the database at `path`.
     ///
@@ -60,6 +61,9 @@ package final class ShippingGate: LogGate {
     }
 
     package var hasHistory: Bool { log.position != nil }
+
+    /// Has the bucket be asked nothing more: what it is being asked ends soon, with an outcome that may be unknown.
+    package func giveUp() { waits.cutShort() }
 
     // MARK: Committing
 
@@ -90,7 +94,7 @@ package final class ShippingGate: LogGate {
         let header = log.nextHeader(pageSize: UInt32(frames.pageSize), commit: frames.commit)
         let shipped = try ShippedFile(header, frames)
         let patience = patience + .milliseconds(shipped.bytes.count / Self.bytesPerMillisecond)
-        switch waitFor({ [log] in await log.append(shipped.bytes, shipped.position, within: patience) }) {
+        switch waits.run({ [log] in await log.append(shipped.bytes, shipped.position, within: patience) }) {
         case .committed:
             state.withLock { ($0.end, $0.shipped) = (frames.end, shipped) }
         case .lost: throw GateFailure.overtaken
@@ -118,7 +122,7 @@ package final class ShippingGate: LogGate {
             return state.isAtEnd
         }
         guard !isAtEnd else { return nil }
-        switch try waitFor({ [log] () async throws(LogError) in try await log.fetchNewer() }) {
+        switch try waits.run({ [log] () async throws(LogError) in try await log.fetchNewer() }) {
         case .none: return nil
         case .files(let newer, let sawEnd):
             // A file with another page size holds the whole database, and is a change of its own.
@@ -128,7 +132,7 @@ package final class ShippingGate: LogGate {
             state.withLock { $0.given = .files(upTo: end, sawEnd: isEnd) }
             return .pages(change)
         case .restore:
-            let done = try waitFor { [restore, restorePath] in try await restore(restorePath) }
+            let done = try waits.run { [restore, restorePath] in try await restore(restorePath) }
             state.withLock { $0.given = .restored(done) }
             return .file(restorePath, movesAside: !hasHistory)
         }

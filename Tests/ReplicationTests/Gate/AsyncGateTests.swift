@@ -36,7 +36,7 @@ import Testing
     private func close(_ database: Database, _ gate: AsyncGate) async throws -> Bool {
         try await offPool {
             database.close()
-            return gate.close()
+            return gate.close(within: .seconds(20))
         }
     }
 

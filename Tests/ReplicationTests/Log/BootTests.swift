@@ -51,6 +51,31 @@ import Testing
         #expect(BootPlan(facts { $0.replicaName = "file:///other" }) == .restore(movesAside: true))
     }
 
+    @Test func `a replica that had a log and has nothing any more is refused`() {
+        let position = Self.tip.position
+        let traces: [(inout BootFacts) -> Void] = [
+            { $0.origin = "file:///r" },
+            { $0.record = Self.record },
+            { $0.session = AsyncSession(replica: "file:///r", writerID: 5, start: position) },
+        ]
+        for trace in traces {
+            for hasFile in [true, false] {
+                let gone = facts {
+                    ($0.replica, $0.record, $0.origin) = (.empty, nil, nil)
+                    if !hasFile { $0.stamp = nil }
+                    trace(&$0)
+                }
+                #expect(BootPlan(gone) == .refuse(.logGone))
+            }
+        }
+        // What was answered before there was a log begins it.
+        let first = facts {
+            ($0.replica, $0.record, $0.origin) = (.empty, nil, nil)
+            $0.session = AsyncSession(replica: "file:///r", writerID: 5, start: nil)
+        }
+        #expect(BootPlan(first) == .adopt)
+    }
+
     @Test func `a file of another log is moved aside, and what this log made is replaced`() {
         #expect(BootPlan(facts { ($0.record, $0.origin) = (nil, nil) }) == .restore(movesAside: true))
         #expect(BootPlan(facts { ($0.record, $0.stamp, $0.origin) = (nil, nil, nil) }) == .restore(movesAside: false))
@@ -91,8 +116,18 @@ import Testing
     }
 
     @Test func `an empty replica begins a log with what is there, unless that is forbidden`() {
-        #expect(BootPlan(facts { $0.replica = .empty }) == .adopt)
-        #expect(BootPlan(facts { ($0.replica, $0.stamp) = (.empty, nil) }) == .fresh)
+        let new: (inout BootFacts) -> Void = { ($0.replica, $0.record, $0.origin) = (.empty, nil, nil) }
+        #expect(BootPlan(facts(new)) == .adopt)
+        let ofAnother = facts {
+            new(&$0)
+            $0.origin = "file:///other"
+        }
+        #expect(BootPlan(ofAnother) == .adopt)
+        let fresh = facts {
+            new(&$0)
+            $0.stamp = nil
+        }
+        #expect(BootPlan(fresh) == .fresh)
         for hasFile in [true, false] {
             let required = facts {
                 ($0.replica, $0.requiresReplica) = (.empty, true)
