@@ -51,10 +51,11 @@ package struct ReplicationMetrics: Sendable {
         snapshotTime = gauge("replication_snapshot_timestamp_seconds", "When the newest snapshot was made.")
     }
 
-    package func note(_ event: TurnEvent) {
+    package func note(_ event: LogEvent) {
         switch event {
-        case .asked: turnsAsked.add()
-        case .given: turnsGiven.add()
+        case .triedAgain: retries.add()
+        case .askedForTurn: turnsAsked.add()
+        case .gaveTurn: turnsGiven.add()
         }
     }
 

@@ -1,6 +1,7 @@
 import Files
 import Logging
 import Replication
+import Threads
 
 /// What a database with a log needs besides itself, while it runs.
 struct Backing: Sendable {
@@ -21,7 +22,7 @@ struct Backing: Sendable {
 
     func close(_ path: String, isWhole: Bool, within limit: Duration) throws {
         let isShipped = asyncGate?.close(within: limit * 2 / 3) ?? true
-        try blocking {
+        waitFor {
             // These have no promises to keep, and may be in the middle of something long.
             await upkeep.stop()
             await proofs?.stop()

@@ -3,6 +3,7 @@ import Logging
 import Replication
 import SQLite
 package import Schema
+import Threads
 
 extension DurableDatabase {
     /// Applies what is pending and puts in seeds, through the gate; another instance may do the same at the same time.
@@ -77,7 +78,7 @@ extension Backing {
         }
         guard let txid = log.position?.txid else { return }
         do {
-            try blocking { [store = replica.store] in
+            try waitFor { [store = replica.store] in
                 try await RestorePoints(store).record(before: migration, txid)
             }
         } catch {

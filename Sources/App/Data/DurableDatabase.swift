@@ -7,6 +7,7 @@ package import Metrics
 import ObjectStore
 package import Replication
 package import SQLite
+import Threads
 
 /// The service's database and what makes its commits durable, opened in the order that loses nothing: the lock, the
 /// log, the file, the gate.
@@ -54,7 +55,7 @@ package final class DurableDatabase: Sendable {
             from: booted.start,
             timing: timing,
             takesTurns: configuration.durability == .replicated,
-            didTakeTurn: metrics.note
+            didHappen: metrics.note
         )
         let log = ObservedLog(fencedLog, metrics)
         try Self.begin(file.path, replicas[0], booted, log.log, configuration, logger)
@@ -127,7 +128,7 @@ package final class DurableDatabase: Sendable {
             requiresReplica: configuration.requiresReplica
         )
         let start = ContinuousClock.now
-        return try blocking {
+        return try waitFor {
             let ticking = Task { await logger.log(progress) }
             defer { ticking.cancel() }
             let mark = ProbeMark(replica.store)
@@ -166,7 +167,7 @@ package final class DurableDatabase: Sendable {
         _ logger: Logger
     ) throws {
         if booted.mustResume {
-            try blocking {
+            try waitFor {
                 do throws(LocalCommitsError) {
                     try await LocalCommits.ship(path, to: log, within: resumePatience)
                 } catch {

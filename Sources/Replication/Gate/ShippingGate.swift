@@ -1,6 +1,7 @@
 internal import LTX
 package import SQLite
 internal import Synchronization
+internal import Threads
 internal import WAL
 
 /// The gate that is in the bucket: a commit becomes visible once its pages are in the log there.

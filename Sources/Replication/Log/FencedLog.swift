@@ -54,11 +54,12 @@ package final class FencedLog: Sendable {
     private let operations = Permits(1)
     /// Nil where nobody is to go first.
     private let turns: Turns?
+    private let didHappen: @Sendable (LogEvent) -> Void
 
     /// Adds to the log in `store` from `start` on.
     ///
     /// With `takesTurns`, other writers are let go first at times, and asked for that: not for one to which a lost race is
-    /// the end. `didTakeTurn` is told of it, and must not block.
+    /// the end. `didHappen` is told of that and of retries, and must not block.
     package init(
         _ store: any ObjectStore,
         layout: ReplicaLayout,
@@ -67,12 +68,12 @@ package final class FencedLog: Sendable {
         timing: LogTiming = LogTiming(),
         clock: StoreClock = .system,
         takesTurns: Bool = true,
-        didTakeTurn: @escaping @Sendable (TurnEvent) -> Void = { _ in }
+        didHappen: @escaping @Sendable (LogEvent) -> Void = { _ in }
     ) {
         precondition(writerID != 0, "0 is Litestream")
         (self.store, self.layout, self.writerID, self.clock) = (store, layout, writerID, clock)
-        questionPatience = timing.questionPatience
-        turns = takesTurns ? Turns(store, clock: clock, writerID: writerID, heard: didTakeTurn) : nil
+        (questionPatience, self.didHappen) = (timing.questionPatience, didHappen)
+        turns = takesTurns ? Turns(store, clock: clock, writerID: writerID, heard: didHappen) : nil
         machine = Mutex(
             LogMachine(
                 tip: start.tip,
@@ -218,10 +219,15 @@ package final class FencedLog: Sendable {
             var harvest = LogHarvest()
             if case .fetch = operation { harvest = seenAhead.withLock { $0.take() } ?? harvest }
             var effect = machine.withLock { $0.begin(operation, at: LocalTime(clock)) }
+            var isTriedBefore = false
             while true {
                 if case .finish(let outcome) = effect {
                     seenAhead.withLock { $0 = outcome == .lost ? harvest : nil }
                     return (outcome, harvest.files)
+                }
+                if case .create = effect {
+                    if isTriedBefore { didHappen(.triedAgain) }
+                    isTriedBefore = true
                 }
                 let event = await requests.perform(effect, &harvest)
                 effect = machine.withLock { $0.handle(event, at: LocalTime(clock)) }

@@ -25,14 +25,14 @@ final class Turns: Sendable {
     private let store: any ObjectStore
     private let clock: StoreClock
     private let writerID: UInt64
-    private let heard: @Sendable (TurnEvent) -> Void
+    private let heard: @Sendable (LogEvent) -> Void
     private let state: Mutex<State>
 
     init(
         _ store: any ObjectStore,
         clock: StoreClock,
         writerID: UInt64,
-        heard: @escaping @Sendable (TurnEvent) -> Void
+        heard: @escaping @Sendable (LogEvent) -> Void
     ) {
         (self.store, self.clock, self.writerID, self.heard) = (store, clock, writerID, heard)
         state = Mutex(State(rules: TurnTaking(writerID: writerID)))
@@ -50,7 +50,7 @@ final class Turns: Sendable {
             return pause
         }
         guard let pause else { return }
-        heard(.given)
+        heard(.gaveTurn)
         await pause.value
         state.withLock { $0.pause = nil }
     }
@@ -72,7 +72,7 @@ final class Turns: Sendable {
             guard state.rules.end(result, at: clock.elapsed()) else { return false }
             return start(.ask, &state)
         }
-        if asks { heard(.asked) }
+        if asks { heard(.askedForTurn) }
     }
 
     /// From now on there are no pauses and no requests, and those under way end.
@@ -119,12 +119,4 @@ final class Turns: Sendable {
         else { return }
         _ = state.withLock { $0.rules.found(request, age: now.since(time)) }
     }
-}
-
-/// What happens between writers that all have more to write than the log takes.
-package enum TurnEvent: Sendable {
-    /// This writer asked to go first once.
-    case asked
-    /// This writer let another one go first.
-    case given
 }

@@ -170,10 +170,10 @@ import Testing
     @Test(.timeLimit(.minutes(1)))
     func `who keeps losing asks for a turn, and who keeps winning gives one`() async throws {
         try await withBench { bench async throws in
-            let (events, heard) = AsyncStream.makeStream(of: TurnEvent.self)
+            let (events, heard) = AsyncStream.makeStream(of: LogEvent.self)
             let count = Mutex(0)
             let winner = bench.log { event in
-                if event == .given { count.withLock { $0 += 1 } }
+                if event == .gaveTurn { count.withLock { $0 += 1 } }
             }
             let loser = bench.log { heard.yield($0) }
             #expect(try await winner.append(0) == .committed(txid(1)))
@@ -182,7 +182,7 @@ import Testing
                 #expect(try await winner.append(content) == .committed(txid(UInt64(content) + 1)))
                 #expect(try await loser.append(content) == .lost)
             }
-            #expect(await events.first { _ in true } == .asked)
+            #expect(await events.first { _ in true } == .askedForTurn)
             while (try? await bench.store.get("turn")) == nil { await Task.yield() }
             _ = bench.faults.takeCalls()
             // So long without a rest, as far as its clock says.
@@ -213,7 +213,7 @@ import Testing
             var clock = StoreClock.system
             clock.elapsed = { time.value }
             clock.sleep = { _ in try await Task.sleep(for: .seconds(600)) }
-            let (events, heard) = AsyncStream.makeStream(of: TurnEvent.self)
+            let (events, heard) = AsyncStream.makeStream(of: LogEvent.self)
             let turns = Turns(store, clock: clock, writerID: 1) { heard.yield($0) }
             let pausing = Task {
                 while !Task.isCancelled {
@@ -224,7 +224,7 @@ import Testing
                     await Task.yield()
                 }
             }
-            #expect(await events.first { _ in true } == .given)
+            #expect(await events.first { _ in true } == .gaveTurn)
             turns.stop()
             pausing.cancel()
             await pausing.value
@@ -285,14 +285,17 @@ import Testing
 
     // MARK: Answers that say nothing
 
-    @Test(arguments: [FaultPlan.Fault.loseAnswer, .loseRequest])
-    func `a create without an answer counts once, done or not`(fault: FaultPlan.Fault) async throws {
+    @Test(arguments: [(FaultPlan.Fault.loseAnswer, 0), (.loseRequest, 1)])
+    func `a create without an answer counts once, done or not`(fault: FaultPlan.Fault, retryCount: Int) async throws {
         try await withBench { bench async throws in
-            let log = bench.log()
+            let count = Mutex(0)
+            let log = bench.log { event in if event == .triedAgain { count.withLock { $0 += 1 } } }
             #expect(try await log.append(1) == .committed(txid(1)))
             bench.faults.plan(.create, fault)
             #expect(try await log.append(2) == .committed(txid(2)))
             #expect(try await log.append(3) == .committed(txid(3)))
+            // What was done is found by reading, and only what was not is tried again.
+            #expect(count.withLock { $0 } == retryCount)
             #expect(try await bench.log().catchUp().count == 3)
         }
     }

@@ -40,7 +40,7 @@ final class LogBench: Sendable {
         writer: UInt64 = .random(in: 1 ... .max),
         checkInterval: Duration = .seconds(60),
         questionPatience: Duration = .seconds(30),
-        didTakeTurn: @escaping @Sendable (TurnEvent) -> Void = { _ in }
+        didHappen: @escaping @Sendable (LogEvent) -> Void = { _ in }
     ) -> FencedLog {
         let timing = LogTiming(
             checkInterval: checkInterval,
@@ -62,7 +62,7 @@ final class LogBench: Sendable {
             writerID: writer,
             timing: timing,
             clock: clock,
-            didTakeTurn: didTakeTurn
+            didHappen: didHappen
         )
     }
 

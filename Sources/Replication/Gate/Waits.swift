@@ -1,5 +1,5 @@
-internal import Dispatch
 internal import Synchronization
+internal import Threads
 
 /// The waits of a thread for what only tasks can do, all of which can be cut short for good.
 ///
@@ -12,7 +12,7 @@ final class Waits: Sendable {
 
     private let state = Mutex(State())
 
-    /// As ``waitFor(_:)``; for one thread at a time.
+    /// As `waitFor`; for one thread at a time.
     func run<Value: Sendable, Failure: Error>(
         _ body: @escaping @Sendable () async throws(Failure) -> Value
     ) throws(Failure) -> Value {
@@ -33,26 +33,4 @@ final class Waits: Sendable {
         }
         task?.cancel()
     }
-}
-
-/// Waits on this thread, which may block, for what only tasks can do.
-///
-/// Not for threads that run tasks themselves: the one waited for might be behind the one that waits.
-@discardableResult
-func waitFor<Value: Sendable, Failure: Error>(
-    _ body: @escaping @Sendable () async throws(Failure) -> Value,
-    started: (Task<Void, Never>) -> Void = { _ in }
-) throws(Failure) -> Value {
-    let done = DispatchSemaphore(value: 0)
-    let result = Mutex<Result<Value, Failure>?>(nil)
-    let task = Task.detached(priority: .userInitiated) {
-        let outcome: Result<Value, Failure>
-        do throws(Failure) { outcome = .success(try await body()) } catch { outcome = .failure(error) }
-        result.withLock { $0 = outcome }
-        done.signal()
-    }
-    started(task)
-    done.wait()
-    guard let result = result.withLock({ $0 }) else { preconditionFailure("signalled without a result") }
-    return try result.get()
 }
