@@ -5,21 +5,24 @@ import json
 import threading
 import time
 
-from service import Server
+from service import ANSWER_SECONDS_MAX, Server
 
 
 class Writers:
     """Threads that add tasks with unique titles until the server goes away or they are told to stop.
 
-    Each rests for `rest` seconds after an answer.
+    Each rests for `rest` seconds after an answer, and waits `patience` seconds for one.
     """
 
-    def __init__(self, server: Server, count: int, label: str, rest: float = 0):
+    def __init__(
+        self, server: Server, count: int, label: str, rest: float = 0, patience: float = ANSWER_SECONDS_MAX
+    ):
         self.acknowledged: dict[int, str] = {}
         self.repeated_ids: list[int] = []
         self.unexpected: list[str] = []
         self._server = server
         self._rest = rest
+        self._patience = patience
         self._lock = threading.Lock()
         self._enough = threading.Event()
         self._some_written = threading.Event()
@@ -28,7 +31,7 @@ class Writers:
             thread.start()
 
     def _write(self, label: str) -> None:
-        client = self._server.client()
+        client = self._server.client(seconds=self._patience)
         sequence = 0
         try:
             while not self._enough.is_set():

@@ -200,13 +200,14 @@ def test_an_id_is_not_given_again_after_its_task_was_deleted(start_server, repli
 
 def test_an_instance_that_stood_still_while_another_wrote_answers_what_is_true(start_server, replica) -> None:
     frozen, other = start_server(replica=replica), start_server(replica=replica)
-    waiting = Writers(frozen, CONNECTIONS, "frozen")
+    freeze = lasting(2, 120)
+    waiting = Writers(frozen, CONNECTIONS, "frozen", patience=freeze + 20)
     waiting.wait_until_writing()
     frozen.signal(signal.SIGSTOP)
     before = len(waiting.acknowledged)
     acknowledged = {}
     with contextlib.closing(other.client()) as client:
-        deadline = time.monotonic() + lasting(2, 120)
+        deadline = time.monotonic() + freeze
         while time.monotonic() < deadline:
             title = f"other {len(acknowledged)}"
             acknowledged[post_task(client, title)] = title
