@@ -33,8 +33,8 @@ test: .venv/ready ## run every test
 	swift build --product api
 	@# One test at a time: many wait for threads of their own, and on two cores the waiting would take all that Swift has.
 	STORE_PEERS=required swift test --no-parallel
-	@# Two at a time, since most of them wait for something. Each test has servers, ports and folders of its own.
-	.venv/bin/pytest -q -n 2 --dist worksteal Tests/EndToEnd Tests/Interop
+	@# Several at a time, since most of them wait for something. Each test has servers, ports and folders of its own.
+	.venv/bin/pytest -q -n 3 --dist worksteal Tests/EndToEnd Tests/Interop
 	.venv/bin/pytest -q -n 2 --dist worksteal Tests/Deploy
 
 lint: .venv/ready ## check the form of the sources
