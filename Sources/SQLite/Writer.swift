@@ -55,21 +55,29 @@ final class Writer {
     ///
     /// - Throws: When it could not begin; the database is then as it was. What fails half-way ends the process.
     func catchUp() throws {
-        guard let logGate else { return }
         // A transaction left over by a rollback that failed would be in the way.
         try connection.rollback()
-        while let change = try logGate.nextChange() {
-            try replace(with: change)
-            logGate.didApplyChange()
-        }
+        while try applyNextChange() {}
     }
 
-    /// Brings the file to the end of the log, which holds a commit of ours that the file does not: another commit on
-    /// this state would be a fork.
+    /// Brings the file to where the log holds a commit of ours that the file does not: another commit on this state would
+    /// be a fork.
+    ///
+    /// That commit is the next change, and at hand. What others have added behind it is for the next race to find out; to
+    /// ask for it could fail, and those who wait for this commit must hear that it is done.
     func rebuild() {
-        do { try catchUp() } catch {
-            endProcess(because: "a commit is durable and could not be put into the database: \(error)")
-        }
+        do {
+            try connection.rollback()
+            _ = try applyNextChange()
+        } catch { endProcess(because: "a commit is durable and could not be put into the database: \(error)") }
+    }
+
+    /// - Returns: Whether there was one.
+    private func applyNextChange() throws -> Bool {
+        guard let logGate, let change = try logGate.nextChange() else { return false }
+        try replace(with: change)
+        logGate.didApplyChange()
+        return true
     }
 
     /// Puts another state under all connections.

@@ -40,7 +40,8 @@ struct NewestListing: Sendable {
             return try await ReplicaListing(of: store)
         }
         let upper = rest.objects.map { ReplicaObject($0) }
-        let covered = ReplicaListing(upper).ltx.filter { $0.level > 0 }.map(\.maxTXID).max()
+        // In this layout: the root may hold a replica in another one too, whose levels cover nothing of this.
+        let covered = upper.compactMap { layout.parse($0.key) }.filter { $0.level > 0 }.map(\.max).max()
         let passedOver = covered.map { layout.key(level: 0, min: $0, max: $0) } ?? last
         let start = isOrdered(last, passedOver) ? passedOver : last
         let isToGoOn = isOrdered(start, layout.levelZeroEnd)

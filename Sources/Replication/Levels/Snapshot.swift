@@ -38,7 +38,7 @@ package struct Snapshot: Sendable {
 ///
 /// A part of what was read may take long to get into the store, and nobody reads meanwhile: then it is let go at once, by
 /// whoever wants it. While somebody reads, he does it, a moment later.
-private final class YieldingSource: ByteSource {
+final class YieldingSource: ByteSource {
     private struct Held {
         let source: any ByteSource
         let hold: FileHold?
@@ -99,10 +99,10 @@ private final class YieldingSource: ByteSource {
         Self.letGo(held)
     }
 
-    private func giveUp() {
+    func giveUp() {
         let held = state.withLock { state -> Held? in
-            // What was read to its end is as good as stored.
-            state.isUnwanted = state.held != nil
+            // What was read to its end is as good as stored. Asked again, an image that was given up is no image that ends.
+            if state.held != nil { state.isUnwanted = true }
             return state.isReading ? nil : state.held.take()
         }
         Self.letGo(held)
