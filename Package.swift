@@ -154,7 +154,12 @@ let package = Package(
             dependencies: ["Crypto", "Files", "HTTPClient", "Metrics", "ObjectStore", "StoreTestSupport"],
             swiftSettings: wraps
         ),
-        .target(name: "StoreTestSupport", path: "Tests/StoreTestSupport", swiftSettings: wraps),
+        .target(
+            name: "StoreTestSupport",
+            dependencies: ["ObjectStore"],
+            path: "Tests/StoreTestSupport",
+            swiftSettings: wraps
+        ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: wraps),
         .testTarget(name: "LoggingTests", dependencies: ["Logging", "TestSupport"], swiftSettings: wraps),

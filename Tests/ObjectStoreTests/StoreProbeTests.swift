@@ -116,17 +116,16 @@ import Testing
 }
 
 /// A store whose creations are counted, and that may not keep its promise.
-final class CreatingStore: ObjectStore {
+final class CreatingStore: InterceptedStore {
     enum Habit: Sendable { case none, overwrites, refusesAndOverwrites, createsTwiceAtOnce, loses }
 
-    private let store: any ObjectStore
+    let inner: any ObjectStore
     private let habit: Habit
     private let keys = Mutex<[String]>([])
 
-    init(_ store: any ObjectStore, _ habit: Habit = .none) { (self.store, self.habit) = (store, habit) }
+    init(_ store: any ObjectStore, _ habit: Habit = .none) { (inner, self.habit) = (store, habit) }
 
     var created: [String] { keys.withLock { $0 } }
-    var name: String { store.name }
 
     func createIfAbsent(
         _ key: String,
@@ -135,38 +134,24 @@ final class CreatingStore: ObjectStore {
     ) async throws(ObjectStoreError) -> Receipt {
         keys.withLock { $0.append(key) }
         switch habit {
-        case .none: return try await store.createIfAbsent(key, bytes, timestamp: timestamp)
-        case .overwrites: return try await store.put(key, bytes, timestamp: timestamp)
+        case .none: return try await inner.createIfAbsent(key, bytes, timestamp: timestamp)
+        case .overwrites: return try await inner.put(key, bytes, timestamp: timestamp)
         case .refusesAndOverwrites:
             do throws(ObjectStoreError) {
-                return try await store.createIfAbsent(key, bytes, timestamp: timestamp)
+                return try await inner.createIfAbsent(key, bytes, timestamp: timestamp)
             } catch {
-                try await store.put(key, bytes, timestamp: timestamp)
+                try await inner.put(key, bytes, timestamp: timestamp)
                 throw error
             }
         case .createsTwiceAtOnce:
             // Looks first, and creates a little later.
-            do throws(ObjectStoreError) { _ = try await store.head(key) } catch {
+            do throws(ObjectStoreError) { _ = try await inner.head(key) } catch {
                 guard error.kind == .notFound else { throw error }
                 try? await Task.sleep(for: .milliseconds(50))
-                return try await store.put(key, bytes, timestamp: timestamp)
+                return try await inner.put(key, bytes, timestamp: timestamp)
             }
             throw ObjectStoreError(.exists, .create, key: key, store: name, "it is there")
         case .loses: throw ObjectStoreError(.ambiguous, .create, key: key, store: name, "lost")
         }
     }
-
-    func put(
-        _ key: String,
-        from source: any ByteSource,
-        timestamp: StoreTime?
-    ) async throws(ObjectStoreError) -> Receipt { try await store.put(key, from: source, timestamp: timestamp) }
-
-    func get(_ key: String, range: ObjectRange?, ifMatch: String?) async throws(ObjectStoreError) -> StoredObject {
-        try await store.get(key, range: range, ifMatch: ifMatch)
-    }
-
-    func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo { try await store.head(key) }
-    func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage { try await store.list(request) }
-    func delete(_ key: String) async throws(ObjectStoreError) -> Receipt { try await store.delete(key) }
 }

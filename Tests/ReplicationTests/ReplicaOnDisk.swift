@@ -95,35 +95,13 @@ func keys(below root: String) throws -> [String] {
 }
 
 /// A store that does something else before it answers for a key.
-struct HookedStore: ObjectStore {
+struct HookedStore: InterceptedStore {
     let inner: any ObjectStore
     let beforeGet: @Sendable (String) async throws(ObjectStoreError) -> Void
 
-    var name: String { inner.name }
-
-    func get(_ key: String, range: ObjectRange?, ifMatch: String?) async throws(ObjectStoreError) -> StoredObject {
-        try await beforeGet(key)
-        return try await inner.get(key, range: range, ifMatch: ifMatch)
+    func before(_ operation: ObjectStoreError.Operation, _ key: String) async throws(ObjectStoreError) {
+        if operation == .get { try await beforeGet(key) }
     }
-    func createIfAbsent(
-        _ key: String,
-        _ bytes: [UInt8],
-        timestamp: StoreTime?
-    ) async throws(ObjectStoreError) -> Receipt {
-        try await inner.createIfAbsent(key, bytes, timestamp: timestamp)
-    }
-    func put(
-        _ key: String,
-        from source: any ByteSource,
-        timestamp: StoreTime?
-    ) async throws(ObjectStoreError) -> Receipt {
-        try await inner.put(key, from: source, timestamp: timestamp)
-    }
-    func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo { try await inner.head(key) }
-    func list(_ request: ListRequest) async throws(ObjectStoreError) -> ObjectPage {
-        try await inner.list(request)
-    }
-    func delete(_ key: String) async throws(ObjectStoreError) -> Receipt { try await inner.delete(key) }
 }
 
 /// The first column of a query's rows, in a database file.

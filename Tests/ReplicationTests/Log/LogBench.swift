@@ -155,11 +155,9 @@ final class FaultPlan: Sendable {
 }
 
 /// A store whose calls go as planned.
-struct PlannedStore: ObjectStore {
-    let inner: FileStore
+struct PlannedStore: InterceptedStore {
+    let inner: any ObjectStore
     let faults: FaultPlan
-
-    var name: String { inner.name }
 
     func createIfAbsent(
         _ key: String,
@@ -216,10 +214,6 @@ struct PlannedStore: ObjectStore {
         if case .refuse(let kind) = faults.take(.put, key) { throw error(kind, .put, key) }
         return try await inner.put(key, from: source, timestamp: timestamp)
     }
-
-    func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo { try await inner.head(key) }
-
-    func delete(_ key: String) async throws(ObjectStoreError) -> Receipt { try await inner.delete(key) }
 
     private func error(
         _ kind: ObjectStoreError.Kind,
