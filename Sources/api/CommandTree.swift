@@ -189,7 +189,11 @@ enum CommandTree {
             Option("if-db-not-exists", .flag, help: "Exit 0 at once if the database is there."),
             Option("if-replica-exists", .flag, help: "Exit 0 if there is no replica; not if it cannot be read."),
             Option("force", .flag, help: "Replace a database that is there; nothing may have it open."),
-            Option("parallelism", .value("COUNT", default: "32"), help: "Requests at a time."),
+            Option(
+                "parallelism",
+                .value("COUNT", default: "\(Restorer.parallelismDefault)"),
+                help: "Requests at a time."
+            ),
             Option(
                 "integrity-check",
                 .value("HOW", default: IntegrityCheck.quick.rawValue),

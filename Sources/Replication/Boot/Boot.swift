@@ -68,6 +68,11 @@ package struct Boot: Sendable {
                 seen: Task { await expected.lookAhead(behind: txid) }
             )
         }
+        // Where this ends before they are needed.
+        defer {
+            early?.end.cancel()
+            early?.seen.cancel()
+        }
         let listed: NewestListing
         do throws(LogRestoreError) { listed = try await expected.list() } catch { throw .restore(error) }
         let layout = listed.listing.ltx.first.flatMap { ReplicaLayout(of: $0.object.key) } ?? layout

@@ -136,13 +136,10 @@ package struct LogRestore: Sendable {
         _ listed: LogMachine.Confirmation,
         base: String?
     ) -> LogStart? {
-        guard let seen, seen.txid == tip.position.txid, let time = seen.confirmation.storeTime,
-            let listedTime = listed.storeTime
-        else { return nil }
         // Only while no name can have come free again, and while it is news: what others write during a long restore is
         // to be in the database too.
-        let distance = time.since(listedTime)
-        guard max(distance, .zero - distance) <= timing.window,
+        guard let seen, seen.txid == tip.position.txid,
+            listed.isNear(seen.confirmation.storeTime, within: timing.window),
             LocalTime(clock).age(since: seen.confirmation.local) <= Self.seenAgeMax
         else { return nil }
         return LogStart(tip: tip, confirmation: seen.confirmation, base: base)

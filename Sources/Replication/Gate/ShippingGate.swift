@@ -30,9 +30,6 @@ package final class ShippingGate: LogGate {
         case restored(@Sendable () async -> Void)
     }
 
-    /// What the line to the bucket takes at least: a large database, or a migration of one, gets the time it needs.
-    private static let bytesPerMillisecond = 1024
-
     private let log: any CommitLog
     private let patience: Duration
     private let restorePath: String
@@ -93,7 +90,8 @@ package final class ShippingGate: LogGate {
         guard let frames, frames.isOneTransaction else { throw ShippingError.noCommit }
         let header = log.nextHeader(pageSize: UInt32(frames.pageSize), commit: frames.commit)
         let shipped = try ShippedFile(header, frames)
-        let patience = patience + .milliseconds(shipped.bytes.count / Self.bytesPerMillisecond)
+        // A large database, or a migration of one, gets the time it needs.
+        let patience = patience + LogTiming.lineTime(of: shipped.bytes.count)
         switch waits.run({ [log] in await log.append(shipped.bytes, shipped.position, within: patience) }) {
         case .committed:
             state.withLock { ($0.end, $0.shipped) = (frames.end, shipped) }

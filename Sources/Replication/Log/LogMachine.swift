@@ -97,6 +97,13 @@ package struct LogMachine: Sendable {
         package init(storeTime: StoreTime?, local: LocalTime) {
             (self.storeTime, self.local) = (storeTime, local)
         }
+
+        /// Whether something that the store did or saw at `time` was within `window` of this; never if a time is unknown.
+        func isNear(_ time: StoreTime?, within window: Duration) -> Bool {
+            guard let time, let storeTime else { return false }
+            let distance = time.since(storeTime)
+            return max(distance, .zero - distance) <= window
+        }
     }
 
     struct Append: Sendable {
@@ -294,9 +301,7 @@ package struct LogMachine: Sendable {
 
     /// Whether something that the store did or saw at `time` was near enough to the last confirmation.
     func isFresh(_ time: StoreTime?) -> Bool {
-        guard let time, let confirmed = confirmation?.storeTime else { return false }
-        let age = time.since(confirmed)
-        return max(age, .zero - age) <= timing.window
+        confirmation?.isNear(time, within: timing.window) ?? false
     }
 
     /// Notes a confirmation that came with the answer to the last request.

@@ -14,8 +14,6 @@ struct LogRequests: Sendable {
     private static let pieceBytes = 1 << 20
     /// So many files are asked for beside the one that is needed next.
     private static let aheadMax: UInt64 = 7
-    /// What the line takes at least: the rest of a long file gets the time it needs.
-    private static let bytesPerMillisecond = 1024
 
     private func key(_ txid: TXID) -> String { layout.key(level: 0, min: txid, max: txid) }
 
@@ -225,7 +223,7 @@ struct LogRequests: Sendable {
         let left =
             switch patience {
             case .until(let deadline): deadline - clock.elapsed()
-            case .each(let duration): duration + .milliseconds(bytes / Self.bytesPerMillisecond)
+            case .each(let duration): duration + LogTiming.lineTime(of: bytes)
             }
         let result = await withTaskGroup(of: Result<Value, ObjectStoreError>?.self) { group in
             group.addTask {

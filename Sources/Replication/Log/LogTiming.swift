@@ -34,4 +34,7 @@ package struct LogTiming: Sendable, Equatable {
         (self.catchUpBytesMax, self.catchUpCountMax) = (catchUpBytesMax, catchUpCountMax)
         self.farBehindCount = farBehindCount
     }
+
+    /// What so many bytes take on the slowest line that will do, besides what any request takes.
+    static func lineTime(of byteCount: Int) -> Duration { .milliseconds(byteCount / 1024) }
 }
