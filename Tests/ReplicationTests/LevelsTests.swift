@@ -98,12 +98,11 @@ import Testing
             for round in 1...220 {
                 rig.time.advance(seconds: 11)
                 let written = try await rig.log.commit()
-                if round % 20 == 0 {
-                    // As at a start, which is when a service migrates.
-                    known.append(written.position.txid)
-                    try await points.record(before: "m\(round)", written.position.txid)
-                    levels = rig.levels()
-                }
+                // At each transaction, so that some are just where a snapshot ends.
+                known.append(written.position.txid)
+                try await points.record(before: "m\(round)", written.position.txid)
+                // As at a start, which is when a service migrates.
+                if round % 20 == 0 { levels = rig.levels() }
                 levels.note(written)
                 #expect(await levels.runDue() == nil)
                 let files = try await ReplicaListing(of: rig.requests).ltx

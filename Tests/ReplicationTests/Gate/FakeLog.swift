@@ -1,5 +1,6 @@
 import Foundation
 import LTX
+import ObjectStore
 import Replication
 import Synchronization
 
@@ -56,7 +57,7 @@ final class FakeLog: CommitLog {
     }
 
     let bucket: FakeBucket
-    private let state = Mutex((position: Position?.none, acts: [Act](), mustRestore: false))
+    private let state = Mutex((position: Position?.none, acts: [Act](), mustRestore: false, isSilent: false))
     /// Runs before each file is created.
     private let willAppend: @Sendable (_ txid: TXID) async -> Void
 
@@ -66,6 +67,9 @@ final class FakeLog: CommitLog {
 
     /// What happens to the files that come next, one after the other.
     func next(_ acts: Act...) { state.withLock { $0.acts = acts } }
+
+    /// Whether it does not say what comes next.
+    func isSilent(_ isSilent: Bool) { state.withLock { $0.isSilent = isSilent } }
 
     var position: Position? { state.withLock { $0.position } }
 
@@ -94,6 +98,9 @@ final class FakeLog: CommitLog {
     }
 
     func fetchNewer() async throws(LogError) -> FencedLog.Newer {
+        if state.withLock({ $0.isSilent }) {
+            throw .store(ObjectStoreError(.unreachable, .get, key: "", store: "a fake", "as planned"))
+        }
         if state.withLock({ $0.mustRestore }) { return .restore }
         var txid = position?.txid.rawValue ?? 0
         var files: [LogFile] = []

@@ -273,6 +273,14 @@ import Testing
             #expect(try await offPool { try gated.database.adopt() } == UInt64(count + 1))
             #expect(gated.log.bucket.files.count == count + 1)
             #expect(try await gated.insert("d") == UInt64(count + 2))
+            // To know that one's own commit is done, nobody has to be asked.
+            gated.log.isSilent(true)
+            failures.withLock { $0 = 1 }
+            #expect(try await gated.insert("e") == UInt64(count + 3))
+            gated.log.isSilent(false)
+            #expect(try gated.names() == ["a", "b", "c", "d", "e"])
+            #expect(try await gated.insert("f") == UInt64(count + 4))
+            #expect(try gated.restoredNames(folder) == ["a", "b", "c", "d", "e", "f"])
         }
     }
 

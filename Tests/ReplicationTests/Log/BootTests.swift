@@ -377,6 +377,19 @@ import Testing
         }
     }
 
+    @Test func `an end that was seen long after the listing does not count without another one`() async throws {
+        try await withPlace { place in
+            let log = place.bench.log()
+            try await append(1, to: log)
+            _ = place.bench.faults.takeCalls()
+            // For this machine no time passes: it may stand still, and its clocks with it.
+            place.bench.faults.plan(.get, .first { place.bench.advanceStore(by: .seconds(3600)) })
+            #expect(try await place.boot().start.tip == log.tip)
+            let calls = place.bench.faults.takeCalls()
+            #expect(calls.count { $0.hasPrefix("list") } == 3)
+        }
+    }
+
     @Test func `a local database that is not of this log is kept with all that belongs to it`() async throws {
         try await withPlace { place in
             try await append(1, to: place.bench.log())
